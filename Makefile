@@ -1,0 +1,43 @@
+# One verb for each thing that people do here. Each sets up what it needs, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench wheel clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@
+
+demo: $(VENV)/ready  ## Run the whole chain on the sample corpus, in ./demo
+	$(BIN)/shm demo demo
+
+test: $(VENV)/ready  ## Run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/ready  ## Lint, type-check, and check who imports whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --package shm
+	$(BIN)/mypy cli.py tests benchmarks
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/ready  ## Measure each promise against its peers
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+wheel: $(VENV)/ready  ## Build the wheel into ./dist
+	$(BIN)/python -m build --wheel
+
+clean:  ## Remove what these verbs made, but the virtual environment
+	rm -rf demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
