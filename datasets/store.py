@@ -1,0 +1,323 @@
+"""The store: samples in sharded zarr v3 arrays that say what must be in them.
+
+``image``, ``alpha``, ``trimap``, ``foreground`` (and ``background`` in composites) have one slot an
+input, in its first dimension; a slot is one inner chunk, `shard` slots are one shard. A rejected
+input leaves its slot empty. ``record`` holds, for every slot, a JSON object (UTF-8, padded with
+zeros): what it is and where it came from, or why it was rejected. ``digest`` holds the SHA-256 of
+every shard. A shard's record is written last: where it stands, the shard is whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from shm.pipeline.errors import ShmError
+
+FORMAT = 1
+RECORD_BYTES = 4096
+TARGET_SHARD_BYTES = 64 * 2**20
+
+Kind = Literal["prepared", "composited"]
+Arrays = dict[str, NDArray[np.uint8]]
+Record = dict[str, Any]
+
+FIELDS: dict[Kind, dict[str, int]] = {
+    "prepared": {"image": 3, "alpha": 1, "trimap": 1, "foreground": 3},
+    "composited": {"image": 3, "alpha": 1, "trimap": 1, "foreground": 3, "background": 3},
+}
+"""Channels of each array of a kind of store, in the order in which a shard is written."""
+
+
+class StoreError(ShmError, ValueError):
+    """A path holds no store, or one that this version can't use."""
+
+
+class DamageError(StoreError):
+    """A shard is missing or its bytes are not those that were written."""
+
+
+def shard_slots(kind: Kind, canvas: int) -> int:
+    """Return how many samples make one shard of about 64 MiB before compression, 1..64."""
+    sample = canvas * canvas * sum(FIELDS[kind].values())
+    return int(np.clip(TARGET_SHARD_BYTES // sample, 1, 64))
+
+
+def create_store(
+    path: Path, *, kind: Kind, slots: int, canvas: int, attributes: Mapping[str, Any]
+) -> "Store":
+    """Write the metadata of an empty store.
+
+    Parameters
+    ----------
+    slots : int
+        Number of inputs, accepted or not.
+    canvas : int
+        Side in pixels of the square that every sample fits in, at its top left.
+    attributes : mapping
+        What the store says of itself besides its layout, as JSON.
+    """
+    group = zarr.open_group(path, mode="w-", zarr_format=3)
+    shard = shard_slots(kind, canvas)
+    compressors = [ZstdCodec(level=3, checksum=True)]
+    for name, channels in FIELDS[kind].items():
+        sample = (canvas, canvas) if channels == 1 else (canvas, canvas, channels)
+        group.create_array(
+            name,
+            shape=(slots, *sample),
+            chunks=(1, *sample),
+            shards=(shard, *sample),
+            dtype="uint8",
+            compressors=compressors,
+            fill_value=0,
+        )
+    shards = -(-slots // shard)
+    for name, shape, chunk in (
+        ("record", (slots, RECORD_BYTES), (shard, RECORD_BYTES)),
+        ("digest", (shards, len(FIELDS[kind]), 32), (1, len(FIELDS[kind]), 32)),
+    ):
+        group.create_array(
+            name,
+            shape=shape,
+            chunks=chunk,
+            dtype="uint8",
+            compressors=compressors,
+            fill_value=0,
+        )
+    layout = {"format": FORMAT, "kind": kind, "slots": slots, "canvas": canvas, "shard": shard}
+    group.attrs["shm"] = layout | {"complete": False} | dict(attributes)
+    return Store(path, group)
+
+
+def open_store(path: Path, *, writable: bool = False, incomplete: bool = False) -> "Store":
+    """Open a store, or say in one line why it can't be.
+
+    Raises
+    ------
+    StoreError
+        There is none, it is of another format, or (unless `incomplete`) not finished.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: no such store")
+    try:
+        group = zarr.open_group(path, mode="r+" if writable else "r", zarr_format=3)
+        layout: Any = group.attrs.get("shm")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: not a zarr v3 group that can be read ({error})") from error
+    if not isinstance(layout, dict) or "format" not in layout:
+        raise StoreError(f"{path}: a zarr group, but not one that shm wrote")
+    if layout["format"] != FORMAT:
+        raise StoreError(
+            f"{path}: store format {layout['format']}, this version of shm reads {FORMAT}; "
+            "make it again, or use the version that wrote it"
+        )
+    store = Store(path, group)
+    if not (layout.get("complete") or incomplete):
+        raise StoreError(f"{path}: not finished; run the command that makes it again to carry on")
+    return store
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that `Store.damages` found."""
+
+    shard: int
+    array: str
+    what: str
+    samples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        names = ", ".join(self.samples[:8]) + (" …" if len(self.samples) > 8 else "")
+        return f"shard {self.shard} of {self.array} {self.what} (samples: {names or 'unknown'})"
+
+
+class Store:
+    """A store at rest, read slot by slot and written shard by shard."""
+
+    def __init__(self, path: Path, group: zarr.Group) -> None:
+        self.path = path
+        self._group = group
+        self.attributes: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
+        self.kind: Kind = self.attributes["kind"]
+        self.slots: int = self.attributes["slots"]
+        self.canvas: int = self.attributes["canvas"]
+        self.shard: int = self.attributes["shard"]
+        self.fields = FIELDS[self.kind]
+        self.shards = -(-self.slots // self.shard)
+
+    @cached_property
+    def _arrays(self) -> dict[str, zarr.Array[Any]]:
+        names = [*self.fields, "record", "digest"]
+        return {name: self._group[name] for name in names}  # type: ignore[misc]
+
+    # ---------------------------------------------------------------- writing
+
+    def slots_of(self, shard: int) -> range:
+        """Return the slots of a shard."""
+        return range(shard * self.shard, min(self.slots, (shard + 1) * self.shard))
+
+    def write_shard(
+        self, shard: int, samples: Sequence[Arrays | None], records: Sequence[Record]
+    ) -> None:
+        """Write one shard of every array, whole, then its digests, then its records.
+
+        Parameters
+        ----------
+        samples : sequence of (dict of uint8 arrays, or None)
+            One a slot: every field, (h, w) or (h, w, 3) with h, w within the canvas; None where
+            the input was rejected.
+        records : sequence of dict
+            One a slot.
+        """
+        slots = self.slots_of(shard)
+        digests = np.zeros((len(self.fields), 32), np.uint8)
+        for place, name in enumerate(self.fields):
+            array = self._arrays[name]
+            block = np.zeros((len(slots), *array.shape[1:]), np.uint8)
+            for at, sample in enumerate(samples):
+                if sample is not None:
+                    height, width = sample[name].shape[:2]
+                    block[at, :height, :width] = sample[name]
+            array[slots.start : slots.stop] = block
+            digests[place] = np.frombuffer(self._digest(name, shard) or bytes(32), np.uint8)
+        self._arrays["digest"][shard] = digests
+        lines = [encode_record(record) for record in records]
+        self._arrays["record"][slots.start : slots.stop] = np.stack(lines)
+
+    def has_shard(self, shard: int) -> bool:
+        """Return whether a shard was written whole."""
+        return self._bytes("record", shard) is not None
+
+    def forget_shard(self, shard: int) -> None:
+        """Take back a shard's record, so that the command that made it makes it again."""
+        sync(self._group.store.delete(self._key("record", shard)))
+        self.mark(complete=False)
+
+    def mark(self, *, complete: bool) -> None:
+        """Say whether every shard stands."""
+        self.attributes["complete"] = complete
+        self._group.attrs["shm"] = self.attributes
+
+    # ---------------------------------------------------------------- reading
+
+    def records_of(self, shard: int) -> list[Record]:
+        """Return the records of one shard; raises `DamageError` where they can't be read."""
+        slots = self.slots_of(shard)
+        try:
+            rows = np.asarray(self._arrays["record"][slots.start : slots.stop])
+            return [decode_record(row) for row in rows]
+        except (RuntimeError, ValueError, OSError) as error:
+            what = f"{self.path}: shard {shard} of record is missing or damaged"
+            raise DamageError(f"{what}; {self._cure()}") from error
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """Yield (slot, record) of every input, accepted or rejected."""
+        for shard in range(self.shards):
+            yield from zip(self.slots_of(shard), self.records_of(shard), strict=True)
+
+    def samples(self, split: str | None = None) -> Iterator[tuple[int, Record]]:
+        """Yield (slot, record) of every accepted sample, or of one split's."""
+        for slot, record in self.records():
+            if "rejected" not in record and split in (None, record["split"]):
+                yield slot, record
+
+    def read(self, slot: int, record: Record, names: Sequence[str] | None = None) -> Arrays:
+        """Read a sample at its own size.
+
+        Returns
+        -------
+        dict of uint8 arrays
+            (h, w) for alpha and trimap, (h, w, 3) for the others.
+
+        Raises
+        ------
+        DamageError
+            A checksum does not match, or a shard is not there.
+        """
+        height, width = record["size"]
+        arrays: Arrays = {}
+        for name in names or self.fields:
+            try:
+                canvas = np.asarray(self._arrays[name][slot], np.uint8)
+            except (RuntimeError, ValueError, OSError) as error:
+                raise self._damage(slot, name, "is damaged") from error
+            # zarr reads a missing shard as zeros
+            if not canvas.any() and self._bytes(name, slot // self.shard) is None:
+                raise self._damage(slot, name, "is missing")
+            arrays[name] = canvas[:height, :width]
+        return arrays
+
+    # ---------------------------------------------------------------- checking
+
+    def damages_of(self, shard: int) -> Iterator[Damage]:
+        """Check one shard's files against its digests; only record and digest are decoded."""
+        try:
+            records = self.records_of(shard)
+        except DamageError:
+            yield Damage(shard, "record", "is missing or damaged", ())
+            return
+        samples = tuple(str(record["id"]) for record in records if "rejected" not in record)
+        try:
+            digests = np.asarray(self._arrays["digest"][shard])
+        except (RuntimeError, ValueError, OSError):
+            yield Damage(shard, "digest", "is damaged", samples)
+            return
+        for place, name in enumerate(self.fields):
+            expected, found = bytes(digests[place].tobytes()), self._digest(name, shard)
+            if found is None and samples:
+                yield Damage(shard, name, "is missing", samples)
+            elif found is not None and found != expected:
+                yield Damage(shard, name, "is damaged", samples)
+
+    def bytes_on_disk(self) -> int:
+        """Return the size of every file of the store together."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+    def _damage(self, slot: int, name: str, what: str) -> DamageError:
+        shard = slot // self.shard
+        samples = tuple(str(r["id"]) for r in self.records_of(shard) if "rejected" not in r)
+        return DamageError(f"{self.path}: {Damage(shard, name, what, samples)}; {self._cure()}")
+
+    def _cure(self) -> str:
+        return f"run `shm-data verify --repair {self.path}`, then the command that made it"
+
+    def _key(self, name: str, shard: int) -> str:
+        array = self._arrays[name]
+        coordinates = (shard,) + (0,) * (array.ndim - 1)
+        return f"{name}/{array.metadata.encode_chunk_key(coordinates)}"
+
+    def _bytes(self, name: str, shard: int) -> bytes | None:
+        stored = sync(self._group.store.get(self._key(name, shard), default_buffer_prototype()))
+        return None if stored is None else stored.to_bytes()
+
+    def _digest(self, name: str, shard: int) -> bytes | None:
+        stored = self._bytes(name, shard)
+        return None if stored is None else hashlib.sha256(stored).digest()
+
+
+def encode_record(record: Record) -> NDArray[np.uint8]:
+    """Return a record as `RECORD_BYTES` bytes: JSON, padded with zeros."""
+    text = json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    stored = text.encode("utf-8", "backslashreplace")
+    if len(stored) > RECORD_BYTES:
+        raise StoreError(
+            f"{record.get('source', 'a sample')!s:.200}: its record takes {len(stored)} bytes, "
+            f"more than {RECORD_BYTES}; shorten the path"
+        )
+    return np.frombuffer(stored.ljust(RECORD_BYTES, b"\0"), np.uint8)
+
+
+def decode_record(row: NDArray[np.uint8]) -> Record:
+    """Return the record of `encode_record`; raises ValueError where there is none."""
+    record: Record = json.loads(row.tobytes().rstrip(b"\0").decode("utf-8"))
+    return record
