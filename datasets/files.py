@@ -1,11 +1,13 @@
 """Files that appear whole or not at all, and their hashes."""
 
 import hashlib
+import io
+import os
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from shm.pipeline.values import Alpha, RgbImage
 
 
 def file_sha256(path: Path) -> str:
@@ -14,8 +16,26 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a picture, (H, W), (H, W, 3) or (H, W, 4), by way of a partial file beside it."""
-    partial = path.with_name(f".{path.name}.partial")
-    Image.fromarray(pixels).save(partial, format="PNG", compress_level=4)
-    partial.replace(path)
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then move it there; makes the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_jpeg(path: Path, pixels: RgbImage) -> None:
+    """Write a JPEG of quality 95 that keeps the full resolution of colour (4:4:4)."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_png(path: Path, pixels: RgbImage | Alpha) -> None:
+    """Write a PNG: grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4)."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=4)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,22 @@
+"""A corpus to try everything on: generated people with exact alphas, and photos to paste them on.
+
+Behind ``shm-data sample``. Nothing is downloaded, and the same seed gives the same bytes.
+"""
+
+from shm.datasets.sample.corpus import (
+    SampleConfig,
+    SampleConfigError,
+    SampleFolderError,
+    SampleSummary,
+    write_portrait,
+    write_sample,
+)
+
+__all__ = [
+    "SampleConfig",
+    "SampleConfigError",
+    "SampleFolderError",
+    "SampleSummary",
+    "write_portrait",
+    "write_sample",
+]
