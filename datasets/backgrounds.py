@@ -1,0 +1,156 @@
+"""Finds photos to paste people on, and says which of them may show a person already.
+
+A person left in a background is a label error, so a photo that nobody has annotated counts as
+unknown, which is not the same as empty.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from shm.datasets import coco, voc
+from shm.datasets.background import Background, BackgroundError, plain
+from shm.datasets.duplicates import equal_files
+from shm.datasets.pairs import Reject
+from shm.datasets.tree import list_tree
+
+__all__ = [
+    "Background",
+    "BackgroundError",
+    "choose_backgrounds",
+    "find_all_backgrounds",
+    "find_backgrounds",
+]
+
+Policy = Literal["exclude", "allow"]
+
+
+def find_all_backgrounds(roots: Sequence[Path]) -> list[Background]:
+    """Find the photos of several folders, as `find_backgrounds`, with ids unique among them all."""
+    return _with_unique_ids([found for root in roots for found in find_backgrounds(root)])
+
+
+def find_backgrounds(root: Path) -> list[Background]:
+    """Find the photos of a folder: of Pascal VOC, of COCO, and others.
+
+    The collections may be the folder itself, a folder in it, or what it stands in, where that is
+    VOC's ``JPEGImages`` or one of COCO's image folders. VOC's label maps are no photos.
+
+    Parameters
+    ----------
+    root : Path
+        A folder.
+
+    Returns
+    -------
+    list of Background
+        Sorted by source.
+
+    Raises
+    ------
+    BackgroundError
+        There is no such folder, or no image in it.
+    """
+    if not root.is_dir():
+        raise BackgroundError(f"{root}: there is no such folder of backgrounds")
+    tree = list_tree(root)
+    found = {**coco.find(tree), **voc.find(tree)}
+    # What COCO or VOC do not list is a plain photo of the folder.
+    for image in tree.images:
+        if image not in found and not voc.is_label_map(image):
+            name = PurePosixPath(tree.root.name, image)
+            found[image] = plain(tree, image, id=name.with_suffix("").as_posix())
+    for reject in tree.rejects:
+        unread = plain(tree, reject.source, id=f"{tree.root.name}/{reject.source}")
+        found[reject.source] = replace(unread, unfit=reject.reason)
+    if not found:
+        raise BackgroundError(f"{root}: no image in this folder of backgrounds")
+    return _with_unique_ids(sorted(found.values(), key=lambda background: background.source))
+
+
+def choose_backgrounds(
+    found: Sequence[Background], *, people: Policy = "exclude", unlabelled: Policy = "exclude"
+) -> tuple[tuple[Background, ...], tuple[Reject, ...]]:
+    """Choose the backgrounds to use, each picture once.
+
+    Equal files share what is known of them, the licence too: where one shows a person all do,
+    where one is known to show none the others show none either.
+
+    Parameters
+    ----------
+    found : sequence of Background
+        What `find_backgrounds` returned, of one folder or several.
+    people : {'exclude', 'allow'}
+        What to do with photos in which a person is annotated.
+    unlabelled : {'exclude', 'allow'}
+        What to do with photos that are not annotated.
+
+    Returns
+    -------
+    tuple of Background, tuple of Reject
+        Both in the order of `found`; together as many as there.
+    """
+    copies = {index: group for group in _equal(found) for index in group}
+    accepted, rejects = [], []
+    for index, background in enumerate(found):
+        group = copies.get(index, [index])
+        reason = _refusal([found[copy] for copy in group], background, people, unlabelled)
+        if reason is not None:
+            rejects.append(Reject(background.source, reason))
+        elif index != group[0]:
+            reason = f"the same file as {found[group[0]].source}"
+            rejects.append(Reject(background.source, reason, duplicate=True))
+        else:
+            accepted.append(_merged([found[copy] for copy in group]))
+    return tuple(accepted), tuple(rejects)
+
+
+def _equal(found: Sequence[Background]) -> list[list[int]]:
+    fit = [index for index, background in enumerate(found) if background.unfit is None]
+    return [[fit[copy] for copy in group] for group in equal_files([found[i].path for i in fit])]
+
+
+def _person(copies: Iterable[Background]) -> bool | None:
+    """Return what is known of any of the copies; a person in one is a person in all."""
+    known = [copy.person for copy in copies if copy.person is not None]
+    return any(known) if known else None
+
+
+def _merged(copies: list[Background]) -> Background:
+    """Return the first of some copies, with what is known of any of them."""
+    licence = next((copy.licence for copy in copies if copy.licence), None)
+    return replace(copies[0], person=_person(copies), licence=licence)
+
+
+def _refusal(
+    copies: list[Background], background: Background, people: Policy, unlabelled: Policy
+) -> str | None:
+    if background.unfit is not None:
+        return background.unfit
+    person = _person(copies)
+    if person and people == "exclude":
+        other = next(copy.source for copy in copies if copy.person)
+        where = "it" if background.person else f"its copy {other}"
+        return f"a person is annotated in {where}"
+    if person is None and unlabelled == "exclude":
+        why = f"not annotated ({background.note})" if background.note else "not annotated"
+        return f"{why}: may show a person (--unlabelled allow takes it)"
+    return None
+
+
+def _with_unique_ids(found: list[Background]) -> list[Background]:
+    """Give those that share an id their source for one, and a number where they share that too."""
+    ids = Counter(background.id for background in found)
+    sources: Counter[str] = Counter()
+    unique = []
+    for background in found:
+        name = background.id
+        if ids[name] > 1:
+            name = background.source
+            sources[name] += 1
+            if sources[name] > 1:
+                name = f"{name}~{sources[name]}"
+        unique.append(replace(background, id=name))
+    return unique

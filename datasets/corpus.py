@@ -1,0 +1,122 @@
+"""Opens a raw corpus: finds its layout, names its pairs, and turns duplicates away."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from shm.datasets.duplicates import without_duplicates
+from shm.datasets.layouts import LAYOUTS, roles
+from shm.datasets.pairs import Corpus, CorpusError, Found, Pair, Reject
+from shm.datasets.tree import Tree, list_tree, stem_of, suffix_of, summarise
+
+__all__ = ["Corpus", "CorpusError", "Pair", "Reject", "open_corpus"]
+
+_UNSAFE = str.maketrans(dict.fromkeys('<>:"/\\|?*' + "".join(map(chr, range(32))) + "\x7f", "_"))
+
+
+def open_corpus(root: Path, layout: str = "auto") -> Corpus:
+    """Find the pairs of a raw corpus.
+
+    Photos that are the same file, or of one name and the same picture at another size, are in the
+    corpus once: the one with a matte, else with a mask, else in a folder with a telling name, else
+    the first by path.
+
+    Parameters
+    ----------
+    root : Path
+        A folder, or a manifest file.
+    layout : str
+        A key of `LAYOUTS`, or ``auto`` for the first that fits.
+
+    Returns
+    -------
+    Corpus
+        Every image below the folder is in one of its pairs or rejects, or left alone.
+
+    Raises
+    ------
+    CorpusError
+        There is no such folder or layout, or nothing in it that the layout expects.
+    ManifestError
+        The manifest itself is wrong, as opposed to one of its rows.
+    """
+    if layout != "auto" and layout not in LAYOUTS:
+        known = ", ".join(["auto", *LAYOUTS])
+        raise CorpusError(f"no layout is called {layout!r}: choose one of {known}")
+    tree = list_tree(root)
+    name, found = _find(tree, layout)
+    if not found.pairs and not found.rejects:
+        raise CorpusError(_nothing_found(root, tree, layout))
+    kept, doubles = without_duplicates(tree.root, found.pairs)
+    pairs = _named(kept)
+    return Corpus(
+        root=tree.root,
+        layout=name,
+        pairs=tuple(sorted(pairs, key=lambda pair: pair.id)),
+        rejects=tuple(sorted([*found.rejects, *tree.rejects, *doubles], key=lambda r: r.source)),
+        left_alone=_left_alone(tree, found, kept),
+    )
+
+
+def _find(tree: Tree, layout: str) -> tuple[str, Found]:
+    for name, (find, _) in LAYOUTS.items():
+        if layout in ("auto", name):
+            found = find(tree)
+            if found is not None:
+                return name, found
+    return layout, Found()
+
+
+def _nothing_found(root: Path, tree: Tree, layout: str) -> str:
+    text = f"{root}: nothing to prepare in {len(tree.images)} images"
+    apart = summarise((image for image in tree.images if roles.apart(image)), roles.apart)
+    if apart:
+        text += f" ({', '.join(apart)} taken for no part of the corpus)"
+    if layout != "auto":
+        return f"{text}; the layout {layout!r} expects {LAYOUTS[layout].expects}"
+    return f"{text}; expected {LAYOUTS['folder'].expects} (or another layout: {', '.join(LAYOUTS)})"
+
+
+def _left_alone(tree: Tree, found: Found, kept: list[Pair]) -> tuple[str, ...]:
+    """Return what is in no pair and no reject; annotations of duplicates are among them."""
+    in_pairs = {file for pair in found.pairs for file in pair.files}
+    in_use = {file for pair in kept for file in pair.files} | {pair.image for pair in found.pairs}
+    rest = [*found.left_alone, *sorted(in_pairs - in_use)]
+    rest += [path for path in tree.others if path not in found.lists]
+    return summarise(sorted(rest), roles.apart)
+
+
+def _named(pairs: list[Pair]) -> list[Pair]:
+    """Give each pair an id, and those without a group a group of their own.
+
+    The id is the photo's stem; where several photos share one, the path without its suffix; where
+    these share it too, the path with it.
+    """
+    ids = {pair.image: pair.id for pair in pairs}
+    taken = {pair.id.casefold() for pair in pairs if pair.id}
+    waiting = [pair.image for pair in pairs if not pair.id]
+    for form in (stem_of, _path_without_suffix, str):
+        # Without regard to case: on some systems `A.png` and `a.png` are one file.
+        names = {image: form(image).replace("/", "__").translate(_UNSAFE) for image in waiting}
+        counts = Counter(name.casefold() for name in names.values())
+        ids |= {
+            image: name
+            for image, name in names.items()
+            if counts[name.casefold()] == 1 and name.casefold() not in taken
+        }
+        waiting = [image for image in waiting if not ids[image]]
+        taken |= {ids[image].casefold() for image in names if ids[image]}
+    for image in waiting:
+        number = 2
+        while f"{names[image]}~{number}".casefold() in taken:
+            number += 1
+        ids[image] = f"{names[image]}~{number}"
+        taken.add(ids[image].casefold())
+    return [
+        replace(pair, id=ids[pair.image], group=pair.group or ids[pair.image]) for pair in pairs
+    ]
+
+
+def _path_without_suffix(path: str) -> str:
+    pure = PurePosixPath(path)
+    return pure.with_name(pure.name[: len(pure.name) - len(suffix_of(path))]).as_posix()

@@ -1,0 +1,163 @@
+"""Opens pictures safely: a few formats, a header that passes, and one reason for any failure.
+
+Nothing is decoded before its header has passed: format, size in pixels, number of frames. What a
+decoder raises, whatever it is, becomes an `ImageError` of one line.
+"""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from PIL.ImageFile import ImageFile
+
+from shm.pipeline.errors import ShmError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+"""Pillow's names of the only decoders that are ever tried."""
+
+_UPRIGHT = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+"""By EXIF orientation, what turns the pixels upright: swap the axes, flip rows, flip columns."""
+
+_Value = TypeVar("_Value", bound=np.generic)
+
+
+class ImageError(ShmError, ValueError):
+    """A file can't be read as an image; the message is the reason, `path` is the file."""
+
+    def __init__(self, reason: str, path: Path) -> None:
+        super().__init__(reason)
+        self.path = path
+
+
+@contextmanager
+def opened(path: Path, max_pixels: int) -> Iterator[ImageFile]:
+    """Open a picture whose header passes; decoding it is up to the body.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, empty, no image, animated or too large; also in place of whatever the
+        body of the ``with`` raises.
+    """
+    try:
+        # Warnings are for programmers; what matters in them is checked here or raised.
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            image = _identified(file, path)
+            _check_header(image, path, max_pixels)
+            yield image
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(_reason(error), path) from error
+
+
+def _identified(file: IO[bytes], path: Path) -> ImageFile:
+    """Return the image behind the first decoder of `FORMATS` that knows the file.
+
+    `Image.open` would refuse or warn at a number of pixels of its own before the size is known.
+    """
+    Image.init()
+    prefix = file.read(64)
+    if not prefix:
+        raise ImageError("the file is empty", path)
+    if prefix.startswith(b"version https://git-lfs"):
+        raise ImageError("a Git LFS pointer, not the image itself: run `git lfs pull`", path)
+    damage: Exception | None = None
+    for name in FORMATS:
+        opens, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(prefix[:16]) is not True:
+            continue
+        file.seek(0)
+        try:
+            return opens(file, str(path))
+        except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error) as error:
+            damage = error
+    if damage is not None:
+        raise ImageError(f"damaged: its header can't be read ({_one_line(damage)})", path)
+    known = ", ".join(FORMATS[:-1])
+    raise ImageError(f"not an image ({known} and {FORMATS[-1]} are read)", path)
+
+
+def _check_header(image: ImageFile, path: Path, max_pixels: int) -> None:
+    size = f"{image.width}×{image.height} pixels"
+    if image.width * image.height > max_pixels:
+        limit = f"{max_pixels / 1e6:g} megapixels allowed"
+        raise ImageError(f"{size}, more than the {limit} (--max-megapixels)", path)
+    # Phones keep depth maps and previews behind the photo of a multi-picture JPEG.
+    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise ImageError(f"{frames} frames: save the one that counts as a still picture", path)
+
+
+def _reason(error: Exception) -> str:
+    text = _one_line(error)
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not an image"
+    if isinstance(error, PermissionError):
+        return "the file may not be read: permission denied"
+    if isinstance(error, MemoryError):
+        return "it does not fit in memory"
+    cut = ("truncated", "premature", "not enough", "unexpected end", "eof")
+    if isinstance(error, EOFError) or any(word in text.lower() for word in cut):
+        return "truncated: the file ends early"
+    return f"damaged: {text}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def turned(image: ImageFile) -> bool:
+    """Return whether the EXIF orientation swaps the sides of a picture that is not decoded yet."""
+    # Pillow has swapped the sides of a turned TIFF already.
+    return image.format != "TIFF" and _UPRIGHT[_orientation(image)][0]
+
+
+def upright(pixels: NDArray[_Value], image: ImageFile) -> NDArray[_Value]:
+    """Return the pixels, (H, W) or (H, W, C), of a decoded picture as it is meant to be seen."""
+    # Pillow has turned a TIFF while loading it, and has deleted the tag.
+    swap, flip_rows, flip_columns = _UPRIGHT[_orientation(image)]
+    pixels = pixels.swapaxes(0, 1) if swap else pixels
+    pixels = pixels[::-1] if flip_rows else pixels
+    pixels = pixels[:, ::-1] if flip_columns else pixels
+    return np.ascontiguousarray(pixels)
+
+
+def _orientation(image: ImageFile) -> int:
+    # Before the pixels of a PNG are read, asking Pillow for EXIF data would decode them.
+    if image.format == "PNG" and "exif" not in image.info and not _late_exif(image):
+        return 1
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, TypeError, KeyError, IndexError, OSError, struct.error):
+        return 1  # unreadable EXIF data: shown as stored by every viewer
+    return value if value in _UPRIGHT else 1
+
+
+def _late_exif(image: ImageFile) -> bool:
+    """Return whether a PNG has EXIF or XMP data behind its pixels: rare, then worth decoding."""
+    if image.fp is None:
+        return False
+    position = image.fp.tell()
+    image.fp.seek(0)
+    data = image.fp.read()
+    image.fp.seek(position)
+    return b"eXIf" in data or b"tiff:Orientation" in data

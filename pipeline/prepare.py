@@ -1,0 +1,151 @@
+"""One photo with its annotation, made into one training sample."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+
+from shm.pipeline.annotation import (
+    Annotation,
+    alpha_from_annotation,
+    fit_annotation,
+    mask_from_annotation,
+    trimap_from_annotation,
+)
+from shm.pipeline.errors import ShmError
+from shm.pipeline.foreground import estimate_foreground, limit_to_subject
+from shm.pipeline.quality import measure_quality
+from shm.pipeline.refine import RefineMethod, refine_alpha
+from shm.pipeline.resize import resize, resize_labels, size_within
+from shm.pipeline.trimap import TrimapConfig, require_certain_pixels, trimap_from_alpha
+from shm.pipeline.values import Alpha, RgbImage, Trimap
+
+ForegroundMethod = Literal["estimate", "photo"]
+
+
+class PrepareError(ShmError, ValueError):
+    """A setting of `PrepareConfig` is out of its bounds, or a photo came without annotation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareConfig:
+    """How a photo becomes a sample.
+
+    `size` bounds the longer side in pixels; nothing is ever enlarged. `refine` ``auto`` keeps real
+    mattes as they are and refines masks and bare trimaps by closed-form matting. `foreground`
+    ``photo`` keeps the photo's own colours (and with them the old background's halo).
+    """
+
+    size: int = 800
+    trimap: TrimapConfig = field(default_factory=TrimapConfig)
+    refine: RefineMethod = "auto"
+    foreground: ForegroundMethod = "estimate"
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.size <= 20_000:
+            raise PrepareError(f"size {self.size}: between 32 and 20000 pixels, please")
+        if self.refine not in get_args(RefineMethod):
+            raise PrepareError(
+                f"refine {self.refine!r}: one of {', '.join(get_args(RefineMethod))}"
+            )
+        if self.foreground not in get_args(ForegroundMethod):
+            raise PrepareError(f"foreground {self.foreground!r}: 'estimate' or 'photo'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawSample:
+    """What was read from files: the photo, and at least one of mask, alpha and trimap.
+
+    Annotations hold the values as they stood in the file, (H', W'), any integer type, at any size
+    of the photo's aspect. `foreground` is uint8 RGB of the photo's size where it is known.
+    """
+
+    image: RgbImage
+    mask: Annotation | None = None
+    alpha: Annotation | None = None
+    trimap: Annotation | None = None
+    foreground: RgbImage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """One training sample, all at one size; `steps` says how each part came about."""
+
+    image: RgbImage
+    alpha: Alpha
+    trimap: Trimap
+    foreground: RgbImage
+    quality: dict[str, float]
+    steps: dict[str, str]
+
+
+def prepare(raw: RawSample, config: PrepareConfig) -> Prepared:
+    """Make the trimap, the alpha and the foreground colours of one photo.
+
+    Raises
+    ------
+    ShmError
+        The annotation is unusable, the band leaves nothing certain, or a solver gave up: one line
+        that says which.
+    """
+    size = size_within((raw.image.shape[0], raw.image.shape[1]), config.size)
+    image = resize(raw.image, size)
+    annotated, kind = _annotated_alpha(raw, config.size)
+    trimap = _trimap(raw, annotated, config)
+    method = _method(config.refine, kind)
+    alpha = annotated if method == "none" else refine_alpha(image, trimap, method)
+    if config.foreground == "photo" or raw.foreground is not None:
+        own = image if raw.foreground is None else resize(raw.foreground, size)
+        foreground = limit_to_subject(own, alpha)
+    else:
+        foreground = estimate_foreground(image, alpha)
+    return Prepared(
+        image=image,
+        alpha=alpha,
+        trimap=trimap,
+        foreground=foreground,
+        quality=measure_quality(alpha, trimap, annotated if kind == "mask" else None),
+        steps={
+            "annotation": kind,
+            "refine": method,
+            "foreground": "given" if raw.foreground is not None else config.foreground,
+        },
+    )
+
+
+def _annotated_alpha(raw: RawSample, longest: int) -> tuple[Alpha, str]:
+    """Return the annotation as a matte at the sample's size, and which kind it was.
+
+    A bare trimap is a matte that is undecided, 128, where it is unknown.
+    """
+    full = (raw.image.shape[0], raw.image.shape[1])
+    size = size_within(full, longest)
+    if raw.alpha is not None:
+        return resize(alpha_from_annotation(fit_annotation(raw.alpha, full)), size), "alpha"
+    if raw.mask is not None:
+        mask = mask_from_annotation(fit_annotation(raw.mask, full)).astype(np.uint8) * 255
+        halves = resize(mask, size) >= 128  # a mask stays one: no soft edge that no one drew
+        return np.where(halves, np.uint8(255), np.uint8(0)), "mask"
+    if raw.trimap is not None:
+        trimap = trimap_from_annotation(fit_annotation(raw.trimap, full))
+        return resize_labels(trimap, size), "trimap"
+    raise PrepareError("the photo came without a mask, a matte or a trimap")
+
+
+def _trimap(raw: RawSample, annotated: Alpha, config: PrepareConfig) -> Trimap:
+    """Return the corpus's own trimap where it has one, else the band around the annotation."""
+    if raw.trimap is None:
+        return trimap_from_alpha(annotated, config.trimap)
+    full = (raw.image.shape[0], raw.image.shape[1])
+    own = trimap_from_annotation(fit_annotation(raw.trimap, full))
+    trimap = resize_labels(own, size_within(full, config.size))
+    require_certain_pixels(trimap)
+    return trimap
+
+
+def _method(refine: RefineMethod, kind: str) -> str:
+    if refine == "none" and kind == "trimap":
+        raise PrepareError("a bare trimap has no alpha: choose a method to refine it")
+    if refine == "auto":
+        return "none" if kind == "alpha" else "closed-form"
+    return refine

@@ -1,0 +1,322 @@
+"""Bad and odd pictures are read right, or refused with one reason."""
+
+import re
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from shm.datasets.image import (
+    ImageError,
+    has_alpha,
+    image_size,
+    may_annotate,
+    read_annotation,
+    read_cutout,
+    read_photo,
+    read_thumbnail,
+)
+
+ORIENTATION = 0x0112
+
+
+def gradient(height: int = 32, width: int = 48) -> NDArray[np.uint8]:
+    rows, columns = np.mgrid[0:height, 0:width]
+    return np.stack([rows * 7, columns * 5, rows + columns], axis=-1).astype(np.uint8)
+
+
+def save(path: Path, pixels: NDArray[np.generic], exif: Image.Exif | bytes = b"") -> Path:
+    Image.fromarray(pixels).save(path, exif=exif)
+    return path
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
+
+
+def bomb(path: Path, width: int, height: int) -> Path:
+    """Write a PNG file of any size whose pixels are not there."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0")
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".tiff", ".webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_is_read_upright(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path = tmp_path / f"a{suffix}"
+    how = {"compression": "tiff_lzw"} if suffix == ".tiff" else {}
+    Image.fromarray(gradient()).save(path, exif=turned(orientation), **how)
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(read_photo(path), upright)
+    assert image_size(path) == upright.shape[:2]
+    thumbnail = Image.fromarray(upright).convert("L").resize((32, 32), Image.Resampling.BOX)
+    assert np.abs(read_thumbnail(path).astype(int) - np.asarray(thumbnail)).max() < 8
+    assert image_size(path) == ((48, 32) if orientation > 4 else (32, 48))
+
+
+def test_an_annotation_is_turned_with_its_photo(tmp_path: Path) -> None:
+    mask = gradient()[:, :, 0]
+    path = save(tmp_path / "a.png", mask, exif=turned(6))
+    assert np.array_equal(read_annotation(path), np.rot90(mask, -1))
+
+
+def test_a_png_with_its_orientation_behind_the_pixels_is_turned_too(tmp_path: Path) -> None:
+    data = save(tmp_path / "a.png", gradient(), exif=turned(6)).read_bytes()
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    last = data.index(b"IEND") - 4
+    (tmp_path / "b.png").write_bytes(data[:start] + data[end:last] + data[start:end] + data[last:])
+    assert image_size(tmp_path / "b.png") == (48, 32)
+    assert read_photo(tmp_path / "b.png").shape == (48, 32, 3)
+
+
+def test_unreadable_exif_data_do_not_spoil_a_photo(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", gradient(), exif=b"Exif\0\0II*\0\xff\xff\xff\x7fgarbage")
+    assert read_photo(path).shape == (32, 48, 3)
+
+
+def test_a_grey_photo_becomes_three_equal_channels(tmp_path: Path) -> None:
+    grey = gradient()[:, :, 0]
+    photo = read_photo(save(tmp_path / "a.png", grey))
+    assert np.array_equal(photo, np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def test_a_palette_photo_is_read_in_its_colours(tmp_path: Path) -> None:
+    image = Image.fromarray(gradient()).quantize(16)
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(read_photo(tmp_path / "a.png"), np.asarray(image.convert("RGB")))
+
+
+def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path: Path) -> None:
+    image = Image.fromarray(gradient()).quantize(16)
+    image.save(tmp_path / "a.png", transparency=bytes(range(0, 160, 10)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        photo = read_photo(tmp_path / "a.png")
+    assert np.array_equal(photo, np.asarray(image.convert("RGB")))
+
+
+def test_a_cmyk_photo_is_read_in_its_colours(tmp_path: Path) -> None:
+    colours = np.zeros((32, 32, 3), np.uint8)
+    colours[:, :16] = (200, 30, 60)
+    Image.fromarray(colours).convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read_photo(tmp_path / "a.jpg").astype(int)[:, 4:12] - (200, 30, 60)).max() < 6
+
+
+def test_16_bit_grey_is_scaled_to_8_bit(tmp_path: Path) -> None:
+    deep = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
+    for name in ("a.png", "a.tif"):
+        photo = read_photo(save(tmp_path / name, deep))
+        assert np.array_equal(photo[:, :, 0], np.round(deep / 257).astype(np.uint8))
+        assert np.array_equal(read_annotation(tmp_path / name), deep)
+
+
+def test_a_16_bit_portable_greymap_is_read(tmp_path: Path) -> None:
+    deep = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5 32 32 65535\n" + deep.astype(">u2").tobytes())
+    assert np.array_equal(read_annotation(path), deep)
+    assert read_photo(path)[-1, -1].tolist() == [255, 255, 255]
+
+
+def test_the_alpha_channel_of_a_photo_is_dropped(tmp_path: Path) -> None:
+    rgba = np.dstack([gradient(), gradient()[:, :, 1]])
+    assert np.array_equal(read_photo(save(tmp_path / "a.png", rgba)), gradient())
+
+
+def test_a_cut_out_is_read_as_colours_and_alpha(tmp_path: Path) -> None:
+    alpha = gradient()[:, :, 1]
+    path = save(tmp_path / "a.png", np.dstack([gradient(), alpha]), exif=turned(3))
+    rgb, read = read_cutout(path)
+    assert np.array_equal(rgb, gradient()[::-1, ::-1])
+    assert np.array_equal(read, alpha[::-1, ::-1])
+    assert has_alpha(path)
+    assert np.array_equal(read_annotation(path), alpha[::-1, ::-1])
+
+
+def test_a_photo_without_an_alpha_channel_is_no_cut_out(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", gradient())
+    assert not has_alpha(path)
+    with pytest.raises(ImageError, match="no alpha channel"):
+        read_cutout(path)
+
+
+def test_zero_and_one_stay_zero_and_one(tmp_path: Path) -> None:
+    mask = gradient()[:, :, 0] > 90
+    assert np.array_equal(read_annotation(save(tmp_path / "1.png", mask)), mask)
+    assert np.array_equal(read_annotation(save(tmp_path / "l.png", mask.astype(np.uint8))), mask)
+
+
+def test_a_coloured_palette_is_a_label_map(tmp_path: Path) -> None:
+    labels = (gradient()[:, :, 0] // 64).astype(np.uint8)
+    image = Image.fromarray(labels).convert("P")
+    image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(read_annotation(tmp_path / "a.png"), labels)
+
+
+def test_a_grey_palette_means_its_greys(tmp_path: Path) -> None:
+    indices = (gradient()[:, :, 0] > 90).astype(np.uint8)
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(read_annotation(tmp_path / "a.png"), 255 * (1 - indices))
+
+
+def test_a_palette_with_black_behind_a_colour_is_no_label_map(tmp_path: Path) -> None:
+    indices = (gradient()[:, :, 0] > 90).astype(np.uint8)
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([200, 0, 0, 0, 0, 0])
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(read_annotation(tmp_path / "a.png"), 200 * (1 - indices))
+
+
+def test_the_marked_channel_of_a_coloured_mask_counts(tmp_path: Path) -> None:
+    red = np.zeros((32, 48, 3), np.uint8)
+    red[8:20, :, 0] = 255
+    assert np.array_equal(read_annotation(save(tmp_path / "a.png", red)), red[:, :, 0])
+
+
+def test_an_opaque_alpha_channel_says_nothing(tmp_path: Path) -> None:
+    mask = np.zeros((32, 48, 4), np.uint8)
+    mask[8:20], mask[:, :, 3] = 255, 255
+    assert np.array_equal(read_annotation(save(tmp_path / "a.png", mask)), mask[:, :, 0])
+
+
+def test_content_tells_an_annotation_from_a_photo(tmp_path: Path) -> None:
+    grey = np.repeat(gradient()[:, :, :1], 3, axis=2)
+    opaque = np.dstack([gradient(), np.full((32, 48), 255, np.uint8)])
+    cutout = np.dstack([gradient(), gradient()[:, :, 0]])
+    assert may_annotate(save(tmp_path / "grey.png", grey))
+    assert may_annotate(save(tmp_path / "cutout.png", cutout))
+    assert not may_annotate(save(tmp_path / "photo.png", gradient()))
+    assert not may_annotate(save(tmp_path / "opaque.png", opaque))
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for name in ("a.jpg", "a.png", "a.bmp", "a.tif", "a.gif"):
+        data = save(tmp_path / name, noise).read_bytes()
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+        with pytest.raises(ImageError, match=r"^(truncated: the file ends early|damaged: .+)$"):
+            read_photo(tmp_path / name)
+    with pytest.raises(ImageError, match=r"^truncated: the file ends early$"):
+        read_photo(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 20, 40, 60])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp", ".gif", ".ppm"])
+def test_a_file_cut_off_in_its_header_gives_one_line(
+    tmp_path: Path, suffix: str, length: int
+) -> None:
+    path = save(tmp_path / f"a{suffix}", gradient())
+    path.write_bytes(path.read_bytes()[:length])
+    for read in (read_photo, read_annotation, read_thumbnail):
+        with pytest.raises(ImageError, match=r"\A[^\n]+\Z"):
+            read(path)
+
+
+def test_flipped_bytes_give_a_picture_or_an_image_error(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    for suffix in (".jpg", ".png", ".webp", ".tif", ".bmp", ".gif", ".ppm"):
+        sound = np.fromfile(save(tmp_path / f"a{suffix}", gradient()), np.uint8)
+        for _ in range(40):
+            bent = sound.copy()
+            bent[generator.integers(0, len(bent), 4)] ^= generator.integers(1, 256, 4, np.uint8)
+            bent.tofile(tmp_path / "bent")
+            try:
+                photo = read_photo(tmp_path / "bent")
+            except ImageError:
+                continue
+            assert photo.dtype == np.uint8
+            assert photo.shape[2:] == (3,)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"people in a park\n", "not an image (JPEG, PNG, WEBP, TIFF, BMP, GIF and PPM are read)"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not an image"),
+    ],
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=f"^{re.escape(reason)}") as caught:
+        read_photo(tmp_path / "a.jpg")
+    assert caught.value.path == tmp_path / "a.jpg"
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"^there is no such file$"):
+        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match=r"^a folder, not an image$"):
+        read_photo(tmp_path)
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = bomb(tmp_path / "a.png", 30_000, 30_000)
+    message = r"^30000×30000 pixels, more than the 100 megapixels allowed \(--max-megapixels\)$"
+    for read in (read_photo, read_annotation, read_cutout, read_thumbnail, image_size, has_alpha):
+        with pytest.raises(ImageError, match=message):
+            read(path)
+
+
+def test_the_bound_on_the_pixels_is_the_callers(tmp_path: Path) -> None:
+    assert image_size(bomb(tmp_path / "a.png", 30_000, 30_000), max_pixels=10**9) == (30_000,) * 2
+    with pytest.raises(ImageError, match=r"48×32 pixels, more than the 0.0015 megapixels"):
+        read_photo(save(tmp_path / "b.png", gradient()), max_pixels=1500)
+
+
+def test_a_photo_of_one_pixel_is_refused_and_a_mask_of_one_is_not(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", np.full((1, 1), 255, np.uint8))
+    with pytest.raises(ImageError, match=r"^1×1 pixels: smaller than 16×16$"):
+        read_photo(path)
+    assert read_annotation(path).tolist() == [[255]]
+
+
+def test_an_animation_is_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.roll(gradient(), 8 * step, axis=1)) for step in range(3)]
+    for name in ("a.gif", "a.webp", "a.png", "a.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        with pytest.raises(ImageError, match=r"^3 frames: save the one that counts"):
+            read_photo(tmp_path / name)
+
+
+def test_a_phones_photo_with_a_preview_behind_it_is_read(tmp_path: Path) -> None:
+    photo, preview = Image.fromarray(gradient()), Image.fromarray(gradient(16, 24))
+    photo.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[preview])
+    assert read_photo(tmp_path / "a.jpg").shape == (32, 48, 3)
+
+
+def test_values_of_32_bits_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", np.linspace(0, 1, 1024, dtype=np.float32).reshape(32, 32))
+    with pytest.raises(ImageError, match="values of 32 bits"):
+        read_annotation(path)
+
+
+def test_thumbnails_of_one_picture_at_two_sizes_agree(tmp_path: Path) -> None:
+    large = Image.fromarray(gradient(640, 960))
+    large.save(tmp_path / "large.jpg")
+    large.resize((240, 160)).save(tmp_path / "small.png")
+    one, other = read_thumbnail(tmp_path / "large.jpg"), read_thumbnail(tmp_path / "small.png")
+    assert one.shape == (32, 32)
+    assert np.abs(one.astype(int) - other).mean() < 4
