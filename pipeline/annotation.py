@@ -294,8 +294,8 @@ def _same_shape(one: Size, other: Size) -> bool:
 
 def _aspect_message(annotation: Size, photo: Size) -> str:
     text = (
-        f"the annotation is {annotation[1]}×{annotation[0]} but the photo is {photo[1]}×{photo[0]}: "
-        "another shape; save both at one size"
+        f"the annotation is {annotation[1]}×{annotation[0]} but the photo is "
+        f"{photo[1]}×{photo[0]}: another shape; save both at one size"
     )
     if _same_shape((annotation[1], annotation[0]), photo):
         text += " (turned by 90°, as when one of the two has lost its EXIF rotation)"

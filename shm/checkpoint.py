@@ -1,0 +1,272 @@
+"""What a run leaves behind: weights as safetensors, and the state of training beside them.
+
+A folder has a pointer a name (``best.json``, ``last.json``) that names one file of weights and,
+where training can go on from it, one of state, each with its SHA-256. Files are called by their
+content, so none is ever overwritten by another: they are written first, the pointer is replaced
+next, and what it no longer names is deleted last. A kill at any moment leaves the old checkpoint or
+the new one, whole. Nothing that could run code is ever unpickled.
+"""
+
+import hashlib
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from shm.metadata import Metadata, read_metadata, with_metadata
+from shm.models import SemanticHumanMatting, build_mnet, build_tnet
+from shm.pointer import (
+    FORMAT,
+    NAMES,
+    CheckpointError,
+    Pointer,
+    brief,
+    pointers_to,
+    read_pointer,
+    remove_leftovers,
+    write_durably,
+    write_pointer,
+)
+
+__all__ = [
+    "CheckpointError",
+    "Metadata",
+    "last_step",
+    "load_model",
+    "load_state",
+    "load_weights",
+    "put_weights",
+    "read_metadata",
+    "remove_leftovers",
+    "resolve",
+    "save",
+]
+
+PREFIXES = ("tnet.", "mnet.")
+"""Each tensor's name says whose it is."""
+
+
+def save(
+    folder: Path,
+    name: str,
+    *,
+    weights: Mapping[str, Tensor],
+    metadata: Metadata,
+    state: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a checkpoint and make `name` point to it; return the file of weights.
+
+    The same content gives the same bytes under the same file names.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    name : str
+        ``"last"`` or ``"best"``.
+    weights : dict of tensors
+        Names begin with one of `PREFIXES`.
+    metadata : Metadata
+    state : dict, optional
+        Tensors and plain values that training goes on from.
+
+    Raises
+    ------
+    CheckpointError
+        The name is another, a weight's name begins otherwise, or the disk refuses.
+    """
+    _check_names(name, weights)
+    stem = f"{name}-{metadata.step:08d}"
+    content = with_metadata(weights, metadata)
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"{stem}-{digest[:12]}.safetensors"
+    files = {file: content}
+    state_file = None
+    if state is not None:
+        content = _pickled({"format": FORMAT, "weights": digest, "state": dict(state)})
+        state_file = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.state.pt"
+        files[state_file] = content
+    digests = {each: hashlib.sha256(content).hexdigest() for each, content in files.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each, content in files.items():
+            write_durably(folder / each, content)
+        pointer = Pointer(weights=file, state=state_file, sha256=digests)
+        write_pointer(folder / f"{name}.json", pointer)
+        remove_leftovers(folder, name)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: {name} can't be written ({brief(error)})") from error
+    return folder / file
+
+
+def last_step(folder: Path, name: str = "last") -> int | None:
+    """Return the step of a folder's checkpoint, None where there is none."""
+    if not (folder / f"{name}.json").exists():
+        return None
+    return read_metadata(resolve(folder / f"{name}.json")).step
+
+
+def resolve(path: Path, prefer: str = "best") -> Path:
+    """Find the file of weights that a path means.
+
+    Parameters
+    ----------
+    path : Path
+        A .safetensors file, a pointer, a phase's folder, or a run's (its end-to-end phase counts).
+    prefer : str
+        ``"best"`` or ``"last"``, where the path is a folder; the other where there is only one.
+
+    Raises
+    ------
+    CheckpointError
+        There is none.
+    """
+    if path.is_file():
+        if path.name in {f"{name}.json" for name in NAMES}:
+            return path.parent / read_pointer(path).weights
+        if path.suffix != ".safetensors":
+            raise CheckpointError(
+                f"{path}: not a .safetensors file; other formats can run code when they are "
+                "loaded, and never are"
+            )
+        return path
+    if not path.is_dir():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    folder = path / "end-to-end" if (path / "end-to-end").is_dir() else path
+    for name in (prefer, *NAMES):
+        if (folder / f"{name}.json").exists():
+            return folder / read_pointer(folder / f"{name}.json").weights
+    phases = sorted(each.parent.name for each in path.glob("*/last.json"))
+    hint = f"; it has {', '.join(phases)}: name one of these folders" if phases else ""
+    raise CheckpointError(f"{folder}: no checkpoint in it{hint}")
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], Metadata]:
+    """Load weights onto the processor, with what they say of themselves.
+
+    Parameters
+    ----------
+    path : Path
+        As for `resolve`.
+
+    Raises
+    ------
+    CheckpointError
+        As `read_metadata`, or the bytes are not those that were written.
+    """
+    path = resolve(path)
+    metadata = read_metadata(path)
+    try:
+        content = path.read_bytes()
+        for pointer in pointers_to(path):
+            pointer.check(path, content)
+        return safetensors.torch.load(content), metadata
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: damaged ({brief(error)})") from error
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Load the state of training that belongs to a file of weights.
+
+    Parameters
+    ----------
+    path : Path
+        As for `resolve`, but the last checkpoint of a folder.
+
+    Raises
+    ------
+    CheckpointError
+        There is no state beside the weights, it is damaged, or it belongs to others.
+    """
+    path = resolve(path, prefer="last")
+    pointer = next((each for each in pointers_to(path) if each.state), None)
+    if pointer is None or pointer.state is None:
+        raise CheckpointError(f"{path}: has no state beside it to go on from")
+    file = path.with_name(pointer.state)
+    try:
+        content = file.read_bytes()
+        pointer.check(file, content)
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        belongs, state = found["weights"], found["state"]
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{file}: holds more than tensors and plain values, which could run code, and was not "
+            "loaded"
+        ) from error
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: damaged ({brief(error)})") from error
+    if belongs != pointer.sha256.get(path.name):
+        raise CheckpointError(f"{file}: belongs to other weights than {path.name}")
+    return dict(state)
+
+
+def load_model(path: Path, device: torch.device | str = "cpu") -> SemanticHumanMatting:
+    """Load nets that predict: both of them, or T-Net alone.
+
+    Parameters
+    ----------
+    path : Path
+        As for `resolve`.
+    device : torch.device or str
+
+    Returns
+    -------
+    SemanticHumanMatting
+        In evaluation.
+
+    Raises
+    ------
+    CheckpointError
+        As `load_weights`, or it holds an M-Net alone, which can't see a photo without a trimap.
+    """
+    weights, metadata = load_weights(resolve(path))
+    if metadata.tnet is None:
+        raise CheckpointError(
+            f"{path}: an M-Net alone, which needs a T-Net: give an end-to-end checkpoint"
+        )
+    tnet, _ = build_tnet(metadata.tnet, weights="scratch")
+    mnet = None if metadata.mnet is None else build_mnet(metadata.mnet, weights="scratch")[0]
+    model = SemanticHumanMatting(tnet, mnet)
+    put_weights(model, weights, f"{path} ({metadata.tnet}, {metadata.mnet})")
+    return model.to(device).eval()
+
+
+def put_weights(net: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Put weights into a net that has exactly these tensors.
+
+    Raises
+    ------
+    CheckpointError
+        The net is of another architecture.
+    """
+    own = {name: tensor.shape for name, tensor in net.state_dict().items()}
+    given = {name: tensor.shape for name, tensor in weights.items()}
+    if own != given:
+        differing = [name for name in {**own, **given} if own.get(name) != given.get(name)]
+        raise CheckpointError(
+            f"{source}: of another architecture, {len(differing)} tensors differ, first "
+            f"{min(differing)}"
+        )
+    net.load_state_dict(dict(weights))
+
+
+def _check_names(name: str, weights: Mapping[str, Tensor]) -> None:
+    if name not in NAMES:
+        raise CheckpointError(f"a checkpoint is called {' or '.join(NAMES)}, not {name!r}")
+    strange = [key for key in weights if not key.startswith(PREFIXES)]
+    if strange:
+        raise CheckpointError(
+            f"the weights {strange[0]} are of no net: their names begin with tnet. or mnet."
+        )
+
+
+def _pickled(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()

@@ -1,0 +1,84 @@
+"""The commands `shm` and `shm-data`."""
+
+import importlib
+import os
+
+import click
+
+from shm import __version__
+from shm.pipeline.errors import ShmError
+
+# OpenMP's threads spin while they wait, and take the cores from whoever else has work: two
+# trainings side by side on two cores took over 120 s instead of 16. Read when PyTorch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+INTERRUPTED = 130
+"""Exit code of a process that Ctrl-C ended, as shells have it."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called: `--help` is quick, training lean."""
+
+    def __init__(self, *, modules: dict[str, str], **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the order in which people use them."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a command."""
+        if cmd_name not in self._modules:
+            return None
+        command: click.Command = importlib.import_module(self._modules[cmd_name]).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what the user can mend becomes one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except ShmError as error:
+            raise click.ClickException(one_line(error)) from error
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise click.ClickException(one_line(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted: the same command carries on where it stopped", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message without line breaks or control characters."""
+    words = " ".join(str(error).split())
+    return "".join(letter if letter.isprintable() else "�" for letter in words)
+
+
+SETTINGS = {
+    "context_settings": {
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 100,
+    }
+}
+
+data = LazyGroup(
+    name="shm-data",
+    help="Turn photos and rough masks into a training set for image matting.",
+    modules={
+        name: f"shm.commands.{name}"
+        for name in ("sample", "prepare", "composite", "inspect", "verify", "export")
+    },
+    **SETTINGS,
+)
+
+shm = LazyGroup(
+    name="shm",
+    help="Train matting networks on such a set, measure them, and use them.",
+    modules={name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
+    **SETTINGS,
+)
+
+for group in (data, shm):
+    click.version_option(__version__, prog_name=group.name)(group)

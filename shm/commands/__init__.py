@@ -1,0 +1,1 @@
+"""The commands, one a module: options in, a workflow called, its outcome told."""

@@ -1,0 +1,32 @@
+"""``shm demo``."""
+
+from pathlib import Path
+
+import click
+
+from shm.commands.options import ANY_PATH, say
+
+
+@click.command()
+@click.argument("folder", type=ANY_PATH, default="demo")
+@click.option("--people", type=click.IntRange(8, 500), default=48, help="Generated portraits.")
+def command(folder: Path, people: int) -> None:
+    """Run the whole chain on the sample corpus, in FOLDER, with the light preset.
+
+    Ends with the held-out figures and a contact sheet. A few minutes on two cores; run again, it
+    goes on where it stopped.
+    """
+    from shm.workflows.demo import run_demo
+
+    figures = run_demo(folder, people=people, note=say)
+    samples = figures.table[0][1]["samples"]
+    say(f"\nOn {samples} composites of people and backgrounds that no net has seen:\n")
+    click.echo(f"{'':16}{'SAD':>9}{'MSE':>9}{'SAD unknown':>13}{'MSE unknown':>13}")
+    for name, found in figures.table:
+        whole, unknown = found["whole"], found["unknown"]
+        click.echo(
+            f"{name:16}{whole['sad']:9.3f}{whole['mse']:9.4f}"
+            f"{unknown['sad']:13.3f}{unknown['mse']:13.4f}"
+        )
+    say(f"\npictures: {figures.sheet}\nnets:     {folder / 'run'}")
+    say(f"next: shm predict {folder / 'run'} YOUR_PHOTOS --out mattes --cutout")

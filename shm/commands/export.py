@@ -1,0 +1,23 @@
+"""``shm-data export``."""
+
+from pathlib import Path
+
+import click
+
+from shm.commands.options import ANY_PATH, JSON, print_json, say
+
+
+@click.command()
+@click.argument("store", type=ANY_PATH)
+@click.argument("folder", type=ANY_PATH)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this one.")
+@JSON
+def command(store: Path, folder: Path, split: str | None, as_json: bool) -> None:
+    """Write the samples of STORE as PNG files: FOLDER/{image,alpha,trimap,foreground}/ID.png."""
+    from shm.workflows.export import export_store
+
+    count = export_store(store, folder, split)
+    if as_json:
+        print_json({"folder": str(folder), "samples": count})
+    else:
+        say(f"{folder}: {count} samples")

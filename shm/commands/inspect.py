@@ -1,0 +1,76 @@
+"""``shm-data inspect``."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shm.commands.options import ANY_PATH, JSON, human_bytes, print_json
+
+MOST_REJECTS = 50
+"""Rejects that are listed one by one; ``--json`` has them all."""
+
+
+@click.command()
+@click.argument("store", type=ANY_PATH)
+@JSON
+def command(store: Path, as_json: bool) -> None:
+    """Say what is in STORE: counts, splits, sizes, configuration, rejects, backgrounds."""
+    from shm.workflows.inspect import inspect_store
+
+    described = inspect_store(store)
+    if as_json:
+        print_json(described)
+        return
+    for line in lines(described):
+        click.echo(line)
+
+
+def lines(described: dict[str, Any]) -> list[str]:
+    """Return a description as lines to read."""
+    unfinished = "" if described["complete"] else " (not finished)"
+    splits = ", ".join(f"{name} {count}" for name, count in described["splits"].items())
+    size = human_bytes(described["bytes"])
+    per_sample = human_bytes(described["bytes"] / max(1, described["samples"]))
+    text = [
+        f"{described['store']}: {described['kind']}{unfinished}",
+        f"  samples    {described['samples']} of {described['groups']} people ({splits})",
+        f"  canvas     {described['canvas']} × {described['canvas']} pixels",
+        f"  bytes      {size} in {described['shards']} shards, {per_sample} a sample",
+    ]
+    text += [f"  {name:<22} {value} (mean)" for name, value in described["quality"].items()]
+    text += ["  made with"]
+    text += [f"    {name} = {value}" for name, value in flatten(described["config"])]
+    if described["kind"] == "prepared":
+        text += [f"  left alone: {name}" for name in described["left_alone"]]
+    else:
+        text += background_lines(described)
+    text += [f"  rejected   {len(described['rejected'])}"]
+    reasons = Counter(reject["reason"] for reject in described["rejected"])
+    text += [
+        f"    {reject['source']!r}: {reject['reason']}" for reject in described["rejected"][:50]
+    ]
+    if len(described["rejected"]) > 50:
+        text += [f"    … {count} × {reason}" for reason, count in reasons.most_common(20)]
+    return text
+
+
+def background_lines(described: dict[str, Any]) -> list[str]:
+    """Return the backgrounds used, and the reasons why others were not."""
+    used = described["backgrounds"]
+    text = [f"  backgrounds {len(used)} used"]
+    text += [f"    {each['split']:<10} {each['uses']:>4} × {each['source']!r}" for each in used]
+    left_out = described["left_out"].items()
+    return text + [f"  left out   {count} × {reason}" for reason, count in left_out]
+
+
+def flatten(config: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
+    """Return (dotted name, value) of every setting."""
+    found: list[tuple[str, object]] = []
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found += flatten(value, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", value))
+    return found

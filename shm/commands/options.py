@@ -1,0 +1,103 @@
+"""Options that several commands share, and the ways in which commands speak."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from shm.pipeline.errors import ShmError
+
+Parsed = TypeVar("Parsed")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Parse(click.ParamType[Any]):
+    """An option whose text a function reads; a `ShmError` becomes wrong usage."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Read the option's text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ShmError as error:
+            self.fail(str(error), param, ctx)
+
+
+ANY_PATH = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
+OVERWRITE = click.option(
+    "--overwrite", is_flag=True, help="Delete the store that stands there and make it anew."
+)
+MAX_REJECTS = click.option(
+    "--max-rejects",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Exit with code 1 where more inputs than this were rejected.",
+)
+MAX_MEGAPIXELS = click.option(
+    "--max-megapixels",
+    type=click.FloatRange(min=0.001),
+    default=100.0,
+    help="Refuse larger photos unread: a decompression bomb would fill the memory.",
+)
+
+
+def cluster_options(command: Command) -> Command:
+    """Add ``--workers`` and ``--scheduler``."""
+    command = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Run on the Dask cluster at this address (tcp://…) instead of this machine.",
+    )(command)
+    return click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        default=lambda: len(os.sched_getaffinity(0)),
+        show_default="one a core",
+        help="Processes on this machine.",
+    )(command)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def say(text: str = "") -> None:
+    """Tell a person something, on standard error."""
+    click.echo(text, err=True)
+
+
+def human_bytes(count: float) -> str:
+    """Return a number of bytes as people read it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, then: str) -> None:  # noqa: ANN401
+    """Tell what became of the inputs and what to run next; exit 1 where too many were rejected."""
+    if as_json:
+        print_json(outcome.as_json())
+    else:
+        for reject in outcome.rejected:
+            say(f"  rejected {reject['source']!r}: {reject['reason']}")
+        count = len(outcome.rejected)
+        say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
+        say(f"next: {then}")
+    if outcome.failures > max_rejects:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,132 @@
+"""``shm-data prepare``."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from shm.commands.options import (
+    ANY_PATH,
+    JSON,
+    MAX_MEGAPIXELS,
+    MAX_REJECTS,
+    OVERWRITE,
+    SEED,
+    Parse,
+    cluster_options,
+    tell_outcome,
+)
+from shm.datasets.layouts import LAYOUTS
+from shm.datasets.splits import SplitConfig
+from shm.pipeline.prepare import ForegroundMethod
+from shm.pipeline.refine import RefineMethod
+from shm.pipeline.trimap import Kernel, Reach
+
+REACH = Parse("reach", Reach.parse)
+
+
+@click.command()
+@click.argument("raw", type=ANY_PATH)
+@click.argument("store", type=ANY_PATH)
+@click.option(
+    "--layout",
+    type=click.Choice(["auto", *LAYOUTS]),
+    default="auto",
+    help="How photos and annotations lie in RAW; auto detects it.",
+)
+@click.option(
+    "--annotation",
+    type=click.Choice(["auto", "alpha", "mask", "trimap"]),
+    default="auto",
+    help="Which annotation to start from where a photo has several; auto takes the best.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(32, 20_000),
+    default=800,
+    help="Longer side of a sample, pixels; smaller photos are not enlarged.",
+)
+@click.option(
+    "--refine",
+    type=click.Choice(get_args(RefineMethod)),
+    default="auto",
+    help="How alpha is solved in the unknown region; auto keeps real mattes, else closed-form.",
+)
+@click.option(
+    "--foreground",
+    type=click.Choice(get_args(ForegroundMethod)),
+    default="estimate",
+    help="The subject's colours: estimated, or the photo's own with its halo.",
+)
+@click.option(
+    "--kernel",
+    type=click.Choice(get_args(Kernel)),
+    default="ellipse",
+    help="Shape of the trimap's erosion and dilation.",
+)
+@click.option(
+    "--erode",
+    type=REACH,
+    default="1%",
+    help="Unknown band inwards: 12px, or % of the subject's size (root of its area).",
+)
+@click.option("--dilate", type=REACH, default="1%", help="Unknown band outwards, likewise.")
+@click.option(
+    "--iterations", type=click.IntRange(1, 100), default=1, help="Erosions and dilations."
+)
+@click.option(
+    "--split",
+    type=Parse("shares", SplitConfig.parse),
+    default="0.8,0.1,0.1",
+    help="Shares of people for train, validation and test.",
+)
+@MAX_MEGAPIXELS
+@MAX_REJECTS
+@SEED
+@cluster_options
+@OVERWRITE
+@JSON
+def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
+    """Make samples of the photos and masks in RAW and write them to STORE (a .zarr folder).
+
+    Each photo gets a trimap, a refined alpha and clean foreground colours. What can't be used is
+    rejected with its reason, and the rest goes on. Stopped at any moment, the same command carries
+    on.
+
+    \b
+    shm-data prepare photos people.zarr
+    shm-data prepare photos people.zarr --refine knn --erode 8px --dilate 16px
+    """  # noqa: D301
+    from shm.pipeline.prepare import PrepareConfig
+    from shm.pipeline.trimap import TrimapConfig
+    from shm.workflows.engine import ClusterConfig
+    from shm.workflows.prepare import PrepareRun, prepare_corpus
+
+    trimap = TrimapConfig(
+        kernel=options["kernel"],
+        erode=options["erode"],
+        dilate=options["dilate"],
+        iterations=options["iterations"],
+    )
+    run = PrepareRun(
+        sample=PrepareConfig(
+            size=options["size"],
+            trimap=trimap,
+            refine=options["refine"],
+            foreground=options["foreground"],
+        ),
+        split=options["split"],
+        annotation=options["annotation"],
+        layout=options["layout"],
+        max_pixels=round(options["max_megapixels"] * 1e6),
+        seed=options["seed"],
+    )
+    cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
+    outcome = prepare_corpus(raw, store, run, cluster, overwrite=options["overwrite"])
+    tell_outcome(
+        outcome,
+        options["max_rejects"],
+        as_json=options["as_json"],
+        what="photos",
+        then=f"shm-data composite {store} train.zarr --backgrounds FOLDER",
+    )

@@ -1,0 +1,30 @@
+"""``shm-data sample``."""
+
+from pathlib import Path
+
+import click
+
+from shm.commands.options import ANY_PATH, JSON, SEED, print_json, say
+
+
+@click.command()
+@click.argument("folder", type=ANY_PATH)
+@click.option("--people", type=click.IntRange(1, 9999), default=24, help="How many portraits.")
+@click.option("--size", type=click.IntRange(64, 4096), default=512, help="Longer side, pixels.")
+@SEED
+@JSON
+def command(folder: Path, people: int, size: int, seed: int, as_json: bool) -> None:
+    """Write a sample corpus to FOLDER: portraits with masks, and backgrounds.
+
+    The people are generated, so that their true alphas and colours are known (FOLDER/truth); the
+    backgrounds are cut from photos and laid out like Pascal VOC. The same seed gives the same
+    bytes.
+    """
+    from shm.workflows.sample import sample_corpus
+
+    summary = sample_corpus(folder, people=people, size=size, seed=seed)
+    if as_json:
+        print_json(summary)
+        return
+    say(f"{folder}: {summary['people']} people, {summary['backgrounds']} backgrounds")
+    say(f"next: shm-data prepare {folder} people.zarr")

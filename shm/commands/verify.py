@@ -1,0 +1,35 @@
+"""``shm-data verify``."""
+
+from pathlib import Path
+
+import click
+
+from shm.commands.options import ANY_PATH, JSON, print_json, say
+
+
+@click.command()
+@click.argument("store", type=ANY_PATH)
+@click.option(
+    "--repair", is_flag=True, help="Forget damaged shards, so that they can be made again."
+)
+@JSON
+def command(store: Path, repair: bool, as_json: bool) -> None:
+    """Check that every shard of STORE is there, and every byte the one that was written."""
+    from shm.workflows.verify import verify_store
+
+    verdict = verify_store(store, repair=repair)
+    if as_json:
+        print_json(verdict.as_json())
+    else:
+        for damage in verdict.damages:
+            say(f"  {damage}")
+        if verdict.sound:
+            say(f"{store}: sound, {verdict.shards} shards checked")
+        elif repair and verdict.damages:
+            say(f"{store}: the damaged shards are forgotten; run the command that made it again")
+        elif verdict.damages:
+            say(f"{store}: {len(verdict.damages)} damages; `--repair`, then make it again")
+        else:
+            say(f"{store}: not finished; run the command that makes it again to carry on")
+    if not verdict.sound:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,136 @@
+"""What a file of weights says of itself, in its own header."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from shm.models import ModelError
+from shm.models.build import parameters
+from shm.pointer import FORMAT, CheckpointError, brief, other_format
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a file of weights says of itself.
+
+    Parameters
+    ----------
+    phase : str
+        In which it was trained.
+    step : int
+    tnet, mnet : str or None
+        Names of the nets whose weights are in it. Their hyper-parameters are written beside them,
+        and compared when the weights are loaded.
+    config : dict
+        The effective configuration of the run, as JSON holds it: tuples come back as lists.
+    figures : dict
+        Validation figures by region and metric, where it was validated.
+    """
+
+    phase: str
+    step: int
+    tnet: str | None = None
+    mnet: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def with_metadata(weights: Mapping[str, Tensor], metadata: Metadata) -> bytes:
+    """Return the content of a .safetensors file; equal weights and metadata give equal bytes."""
+    about = {
+        **asdict(metadata),
+        "format": FORMAT,
+        "figures": _without_nan(metadata.figures),
+        "parameters": _parameters(metadata),
+    }
+    tensors = {key: weights[key].detach().cpu().contiguous() for key in sorted(weights)}
+    # The library keeps metadata in a hash map: with a single entry the bytes are always the same.
+    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    content: bytes = safetensors.torch.save(tensors, {"shm": text})
+    return content
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read what a file of weights says of itself, and none of its tensors.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, none of ours, of another format, or its nets have other
+        hyper-parameters than this version's nets of the same names.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["shm"])
+        written = about.pop("format")
+        if written != FORMAT:
+            raise other_format(path, written)
+        hyper = about.pop("parameters")
+        figures = about.pop("figures")
+        metadata = Metadata(**about, figures=_with_nan(figures))
+        _check_parameters(path, metadata, hyper)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: {_not_ours(path, error)}") from error
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint of shm ({brief(error)})") from error
+    return metadata
+
+
+def _parameters(metadata: Metadata) -> dict[str, Any]:
+    """Return the hyper-parameters of the nets, as JSON brings them back."""
+    found = {}
+    if metadata.tnet is not None:
+        found["tnet"] = parameters("T-Net", metadata.tnet)
+    if metadata.mnet is not None:
+        found["mnet"] = parameters("M-Net", metadata.mnet)
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
+
+
+def _check_parameters(path: Path, metadata: Metadata, written: Mapping[str, Any]) -> None:
+    try:
+        known = _parameters(metadata)
+    except ModelError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    for net in ("tnet", "mnet"):
+        if written.get(net) == known.get(net):
+            continue
+        raise CheckpointError(
+            f"{path}: its {net} {getattr(metadata, net)} has the hyper-parameters "
+            f"{written.get(net)}, this version's has {known.get(net)}: "
+            "use the version that wrote it"
+        )
+
+
+def _without_nan(
+    figures: Mapping[str, Mapping[str, float]],
+) -> dict[str, dict[str, float | None]]:
+    # JSON has no NaN, which is the figure of a region without a pixel.
+    return {
+        region: {name: value if math.isfinite(value) else None for name, value in each.items()}
+        for region, each in figures.items()
+    }
+
+
+def _with_nan(figures: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float]]:
+    return {
+        region: {name: math.nan if value is None else value for name, value in each.items()}
+        for region, each in figures.items()
+    }
+
+
+def _not_ours(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith((b"PK", b"\x80")):
+        return "a pickle, which could run code when loaded: only .safetensors files are"
+    return f"not a whole checkpoint of shm ({brief(error)})"

@@ -1,0 +1,114 @@
+"""The paper's T-Net: PSPNet on ResNet-50 (Zhao et al. 2017, arXiv 1612.01105)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import ResNet, resnet50
+
+from shm.models.errors import ModelError
+from shm.models.tnet import TNet
+from shm.pipeline.values import TrimapClass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PSPNetConfig:
+    """Widths of PSPNet's heads.
+
+    Parameters
+    ----------
+    bins : ints
+        The pyramid's grids: the image is averaged over bin x bin cells.
+    channels : int
+        Of each level of the pyramid, and of the layer that reads them all.
+    auxiliary_channels : int
+        Of the head on the third stage that helps in training.
+    dropout : float
+    """
+
+    bins: tuple[int, ...] = (1, 2, 3, 6)
+    channels: int = 512
+    auxiliary_channels: int = 256
+    dropout: float = 0.1
+
+
+def _conv_bn_relu(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def _head(inputs: int, channels: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        *_conv_bn_relu(inputs, channels, 3),
+        nn.Dropout2d(dropout),
+        nn.Conv2d(channels, len(TrimapClass), 1),
+    )
+
+
+class PyramidPooling(nn.Module):
+    """Beside each feature, the averages of the regions it lies in, from the whole image down.
+
+    Parameters
+    ----------
+    inputs, channels : int
+        Of the features, and of each level.
+    bins : ints
+    """
+
+    def __init__(self, inputs: int, channels: int, bins: Sequence[int]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.AdaptiveAvgPool2d(each), *_conv_bn_relu(inputs, channels, 1))
+            for each in bins
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (B, inputs + levels x channels, h, w) of (B, inputs, h, w)."""
+        size = features.shape[-2:]
+        pooled = [
+            F.interpolate(level(features), size, mode="bilinear", align_corners=False)
+            for level in self.levels
+        ]
+        return torch.cat([features, *pooled], 1)
+
+
+class PSPNet50(TNet):
+    """PSPNet with a dilated ResNet-50: features at an eighth of the size, pooled at four scales.
+
+    In training a batch holds at least two images: the coarsest level of the pyramid has one value a
+    channel and image, and batch normalisation can't normalise a single value.
+
+    Parameters
+    ----------
+    config : PSPNetConfig
+    """
+
+    stride: ClassVar[int] = 8
+    encoder: ResNet
+
+    def __init__(self, config: PSPNetConfig) -> None:
+        super().__init__()
+        resnet = resnet50(weights=None, replace_stride_with_dilation=[False, True, True])
+        resnet.fc = nn.Identity()  # the classifier of photos isn't used
+        self.encoder = resnet
+        features, middle = 2048, 1024
+        self.pyramid = PyramidPooling(features, config.channels, config.bins)
+        wide = features + config.channels * len(config.bins)
+        self.head = _head(wide, config.channels, config.dropout)
+        self.auxiliary_head = _head(middle, config.auxiliary_channels, config.dropout)
+
+    def coarse_logits(self, image: Tensor, *, auxiliary: bool) -> tuple[Tensor, Tensor | None]:
+        """Return logits at an eighth of the size; see `TNet`."""
+        if self.training and image.shape[0] < 2:
+            raise ModelError(
+                "pspnet50 can't train on a batch of 1: its coarsest pyramid level leaves a single "
+                "value to normalise; give batches of 2 or more"
+            )
+        resnet = self.encoder
+        features = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(image))))
+        middle = resnet.layer3(resnet.layer2(resnet.layer1(features)))
+        logits = self.head(self.pyramid(resnet.layer4(middle)))
+        return logits, self.auxiliary_head(middle) if auxiliary else None

@@ -1,0 +1,127 @@
+"""The paper's M-Net: VGG-16 with batch normalisation, and a decoder that unpools."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from shm.models.padding import pad_to_multiple
+from shm.pipeline.values import TrimapClass
+
+INPUT_CHANNELS = 3 + len(TrimapClass)
+"""What every M-Net reads: normalised RGB, then T-Net's three probabilities."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VGG16MattingConfig:
+    """Widths of the paper's M-Net.
+
+    Parameters
+    ----------
+    blocks : lists of ints
+        Channels of each convolution (3 x 3) of the encoder; a pooling lies between two blocks.
+    decoder : ints
+        Channels of each convolution of the decoder, without the last, which gives the alpha. An
+        unpooling lies between two, so each is as wide as the pooling that it undoes.
+    kernel : int
+        Of the decoder's convolutions, in pixels.
+    """
+
+    blocks: tuple[tuple[int, ...], ...] = (
+        (64, 64),
+        (128, 128),
+        (256, 256, 256),
+        (512, 512, 512),
+        (512, 512, 512),
+    )
+    decoder: tuple[int, ...] = (512, 256, 128, 64, 64)
+    kernel: int = 5
+
+
+def _encoder(blocks: tuple[tuple[int, ...], ...]) -> Iterator[nn.Module]:
+    inputs = INPUT_CHANNELS
+    for index, block in enumerate(blocks):
+        if index:
+            yield nn.MaxPool2d(2, return_indices=True)
+        for outputs in block:
+            # The bias does nothing before a normalisation; it is there for ImageNet's weights.
+            yield nn.Conv2d(inputs, outputs, 3, padding=1)
+            yield nn.BatchNorm2d(outputs)
+            yield nn.ReLU(inplace=True)
+            inputs = outputs
+
+
+def _decoder(inputs: int, widths: tuple[int, ...], kernel: int) -> Iterator[nn.Module]:
+    for index, outputs in enumerate(widths):
+        if index:
+            yield nn.MaxUnpool2d(2)
+        yield nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        yield nn.BatchNorm2d(outputs)
+        yield nn.ReLU(inplace=True)
+        inputs = outputs
+    yield nn.Conv2d(inputs, 1, kernel, padding=kernel // 2)
+
+
+class VGG16Matting(nn.Module):
+    """M-Net of arXiv 1809.01354, section 3.2: 13 convolutions down and 6 up, without conv6.
+
+    The encoder's layers stand in the order of torchvision's ``vgg16_bn().features``. Each of the
+    four unpoolings puts values back where its pooling found the largest ones. The decoder's kernels
+    and its initial weights are those of Deep Image Matting (arXiv 1703.03872), which the paper
+    builds on.
+
+    Parameters
+    ----------
+    config : VGG16MattingConfig
+    """
+
+    stride: ClassVar[int] = 16
+
+    def __init__(self, config: VGG16MattingConfig) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(*_encoder(config.blocks))
+        deepest = config.blocks[-1][-1]
+        self.decoder = nn.Sequential(*_decoder(deepest, config.decoder, config.kernel))
+        for layer in self.encoder:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        for layer in self.decoder:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.xavier_uniform_(layer.weight)
+
+    def forward(self, image_and_trimap: Tensor) -> Tensor:
+        """Predict the alpha of what the trimap leaves open.
+
+        Parameters
+        ----------
+        image_and_trimap : float (B, 6, H, W)
+            ImageNet-normalised RGB, then the probabilities of background, unknown and foreground;
+            H and W at least 32.
+
+        Returns
+        -------
+        float (B, 1, H, W)
+            In [0, 1].
+
+        Raises
+        ------
+        ModelError
+            The shape is another, or too small.
+        """
+        height, width = image_and_trimap.shape[-2:]
+        features = pad_to_multiple(image_and_trimap, self.stride, channels=INPUT_CHANNELS)
+        where: list[Tensor] = []
+        for layer in self.encoder:
+            if isinstance(layer, nn.MaxPool2d):
+                features, indices = layer(features)
+                where.append(indices)
+            else:
+                features = layer(features)
+        for layer in self.decoder:
+            if isinstance(layer, nn.MaxUnpool2d):
+                features = layer(features, where.pop())
+            else:
+                features = layer(features)
+        return torch.sigmoid(features)[..., :height, :width]

@@ -1,0 +1,90 @@
+"""Picture grids of a training run: what the nets make of the same few samples, step after step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from shm.pipeline.values import Alpha, RgbImage, Trimap
+
+_GAP = 4
+_TITLE = 20
+"""Height in pixels of the line of titles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRow:
+    """One validation sample; all of one size.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+    true_trimap, trimap : uint8 (H, W)
+        0, 128, 255.
+    alpha, true_alpha : uint8 (H, W)
+    """
+
+    image: RgbImage
+    true_trimap: Trimap
+    trimap: Trimap
+    alpha: Alpha
+    true_alpha: Alpha
+
+
+TITLES = ("image", "true trimap", "trimap", "alpha", "true alpha")
+
+
+def picture_grid(rows: Sequence[PictureRow], side: int = 192) -> RgbImage:
+    """Lay samples out, one a row, in the columns of `TITLES`; as `contact_sheet`."""
+    columns = [(row.image, row.true_trimap, row.trimap, row.alpha, row.true_alpha) for row in rows]
+    return contact_sheet(columns, TITLES, side)
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[NDArray[np.uint8]]], titles: Sequence[str], side: int = 192
+) -> RgbImage:
+    """Lay pictures out in rows and titled columns.
+
+    Parameters
+    ----------
+    rows : sequences of uint8 (H, W) or (H, W, 3)
+        As many in each as there are titles, of any sizes.
+    titles : strings
+    side : int
+        Side of a tile in pixels; pictures are shrunk to fit into it, never stretched.
+
+    Returns
+    -------
+    uint8 (_TITLE + len(rows) * (side + 4), len(titles) * (side + 4), 3)
+        RGB, on white.
+
+    Raises
+    ------
+    ValueError
+        There is no row.
+    """
+    if not rows:
+        raise ValueError("a contact sheet needs at least one row of pictures")
+    pitch = side + _GAP
+    sheet = Image.new("RGB", (len(titles) * pitch, _TITLE + len(rows) * pitch), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        draw.text((column * pitch + 4, 4), title, fill="black")
+    for top, row in enumerate(rows):
+        for left, pixels in enumerate(row):
+            tile = Image.fromarray(pixels).convert("RGB")
+            tile.thumbnail((side, side))
+            y, x = (side - tile.height) // 2, (side - tile.width) // 2
+            sheet.paste(tile, (left * pitch + x, _TITLE + top * pitch + y))
+    return np.array(sheet)
+
+
+def write_grid(path: Path, rows: Sequence[PictureRow]) -> None:
+    """Write the picture grid of some samples as a PNG that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    Image.fromarray(picture_grid(rows)).save(partial, format="PNG")
+    partial.replace(path)

@@ -1,0 +1,129 @@
+"""The small file that says which files make a checkpoint, and so makes the change of both one."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from shm.pipeline.errors import ShmError
+
+FORMAT = 1
+NAMES = ("best", "last")
+
+
+class CheckpointError(ShmError, ValueError):
+    """A checkpoint is missing, damaged, or of another format or architecture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointer:
+    """Which files make a checkpoint.
+
+    Parameters
+    ----------
+    weights : str
+        Name of the .safetensors file, in the pointer's folder.
+    sha256 : dict
+        Of each file, by its name.
+    state : str, optional
+        Name of the file of training state.
+    """
+
+    weights: str
+    sha256: dict[str, str]
+    state: str | None = None
+
+    def check(self, path: Path, content: bytes) -> None:
+        """Compare a file's content with what was written.
+
+        Raises
+        ------
+        CheckpointError
+            It differs.
+        """
+        if self.sha256.get(path.name) != hashlib.sha256(content).hexdigest():
+            raise CheckpointError(
+                f"{path}: damaged, its bytes are not those that were written: go back to another "
+                "checkpoint, or delete the phase's folder to train it anew"
+            )
+
+
+def read_pointer(path: Path) -> Pointer:
+    """Read a pointer.
+
+    Raises
+    ------
+    CheckpointError
+        It is missing, damaged, of another format, or names a file outside its folder.
+    """
+    try:
+        about = json.loads(path.read_bytes())
+        written = about.pop("format")
+        if written != FORMAT:
+            raise other_format(path, written)
+        pointer = Pointer(**about)
+        named = [pointer.weights, *([] if pointer.state is None else [pointer.state])]
+        outside = [name for name in named if not name or Path(name).name != name]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint") from error
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: damaged ({brief(error)})") from error
+    if outside:
+        raise CheckpointError(f"{path}: names {outside[0]}, a file outside its folder")
+    return pointer
+
+
+def write_pointer(path: Path, pointer: Pointer) -> None:
+    """Replace a pointer: from this moment on, the checkpoint is the new one."""
+    about = {"format": FORMAT, **asdict(pointer)}
+    write_durably(path, json.dumps(about, sort_keys=True).encode())
+
+
+def pointers_to(weights: Path) -> Iterator[Pointer]:
+    """Yield the pointers beside a file of weights that name it."""
+    for name in NAMES:
+        path = weights.with_name(f"{name}.json")
+        if path.exists() and (pointer := read_pointer(path)).weights == weights.name:
+            yield pointer
+
+
+def remove_leftovers(folder: Path, name: str) -> None:
+    """Delete what a kill may have left: files that the pointer of this name doesn't name."""
+    kept = read_pointer(folder / f"{name}.json").sha256
+    for pattern in (f"{name}-*.safetensors", f"{name}-*.state.pt", f".{name}[-.]*.partial"):
+        for file in folder.glob(pattern):
+            if file.name not in kept:
+                file.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file that is on the disk, whole, before it has its name."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    # The folder too: after a power cut a name must not be there without what it was given after.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def other_format(path: Path, written: object) -> CheckpointError:
+    """Return the error of a file that another version wrote."""
+    return CheckpointError(
+        f"{path}: of format {written}, and this version of shm reads format {FORMAT}: use the "
+        "version that wrote it"
+    )
+
+
+def brief(error: BaseException) -> str:
+    """Return the first line of an error's message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,144 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from shm.inference import (
+    DeviceError,
+    Matte,
+    choose_device,
+    estimate_matte,
+    evaluating,
+    predict_alpha,
+    working_size,
+)
+from shm.models import SemanticHumanMatting, build_mnet, build_tnet
+from shm.pipeline.errors import ShmError
+from shm.pipeline.values import RgbImage
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model() -> SemanticHumanMatting:
+    torch.manual_seed(0)
+    tnet, _ = build_tnet("mobilenetv2-unet", weights="scratch")
+    mnet, _ = build_mnet("light", weights="scratch")
+    return SemanticHumanMatting(tnet, mnet)
+
+
+def photo(height: int, width: int) -> RgbImage:
+    rng = np.random.default_rng(height * width)
+    return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def echo(seen: list[tuple[int, int]]) -> Any:
+    """Return nets that answer with the red channel, and note the sizes that they were given."""
+
+    def forward(image: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
+        seen.append((image.shape[-2], image.shape[-1]))
+        red = image[:, :1] * 0.229 + 0.485
+        return red, torch.zeros_like(image) if given is None else given
+
+    return forward
+
+
+@pytest.mark.parametrize("size", [(33, 47), (64, 64), (120, 41), (7, 90), (1, 1)])
+def test_a_photo_of_any_size_gets_an_alpha_of_its_own_size(
+    size: tuple[int, int], model: SemanticHumanMatting
+) -> None:
+    matte = predict_alpha(model, photo(*size), device=CPU, max_side=64)
+    assert isinstance(matte, Matte)
+    assert matte.alpha.shape == matte.trimap.shape == size
+    assert matte.alpha.dtype == matte.trimap.dtype == np.uint8
+    assert set(np.unique(matte.trimap)) <= {0, 128, 255}
+
+
+def test_predicting_changes_neither_the_model_nor_the_next_prediction(
+    model: SemanticHumanMatting,
+) -> None:
+    model.train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    first = predict_alpha(model, photo(40, 50), device=CPU)
+    second = predict_alpha(model, photo(40, 50), device=CPU)
+    assert np.array_equal(first.alpha, second.alpha)
+    assert model.training
+    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
+
+
+def test_the_longer_side_is_capped_and_both_sides_shrink_alike() -> None:
+    assert working_size((3000, 2000)) == (1500, 1000)
+    assert working_size((2000, 6001), 1500) == (500, 1500)
+    assert working_size((1500, 1500)) == (1500, 1500)
+    assert working_size((20, 90_000), 1500) == (1, 1500)
+
+
+def test_a_small_photo_is_predicted_as_it_is() -> None:
+    seen: list[tuple[int, int]] = []
+    rgb = torch.from_numpy(photo(40, 50)).movedim(-1, 0)
+    estimate = estimate_matte(echo(seen), rgb, device=CPU, max_side=1500)
+    assert seen == [(40, 50)]
+    assert torch.allclose(estimate.alpha * 255, rgb[0].float(), atol=1e-3)
+
+
+def test_the_alpha_of_a_capped_photo_lies_where_the_photo_has_it() -> None:
+    # A ramp survives shrinking and enlarging, so any shift or stretch would show.
+    seen: list[tuple[int, int]] = []
+    ramp = torch.linspace(0, 255, 200).round().byte().expand(3, 100, 200)
+    estimate = estimate_matte(echo(seen), ramp, device=CPU, max_side=80)
+    assert seen == [(40, 80)]
+    difference = (estimate.alpha * 255 - ramp[0].float()).abs()
+    assert difference[:, 5:-5].max() < 1.5
+    assert estimate.alpha.min() >= 0
+    assert estimate.alpha.max() <= 1
+
+
+def test_a_given_trimap_is_brought_to_the_photos_working_size_and_back() -> None:
+    given = torch.zeros(3, 100, 200)
+    given[0, :, :100], given[2, :, 100:] = 1, 1
+    seen: list[tuple[int, int]] = []
+    rgb = torch.zeros(3, 100, 200, dtype=torch.uint8)
+    estimate = estimate_matte(echo(seen), rgb, device=CPU, given=given, max_side=80)
+    assert estimate.trimap.shape == given.shape
+    assert torch.equal(
+        estimate.trimap.argmax(0)[:, [0, 97, 102, 199]], given.argmax(0)[:, [0, 97, 102, 199]]
+    )
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3)), np.zeros((40, 40, 4), np.uint8)]
+)
+def test_what_is_no_rgb_image_is_refused(image: Any, model: SemanticHumanMatting) -> None:
+    with pytest.raises(ValueError, match="an image is uint8"):
+        predict_alpha(model, image, device=CPU)
+
+
+def test_a_cap_below_what_the_nets_need_is_refused(model: SemanticHumanMatting) -> None:
+    with pytest.raises(ValueError, match="max_side is 31"):
+        predict_alpha(model, photo(40, 40), device=CPU, max_side=31)
+
+
+def test_evaluation_ends_with_an_error_too(model: SemanticHumanMatting) -> None:
+    model.train()
+
+    def fail() -> None:
+        with evaluating(model):
+            assert not model.training
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert model.training
+    assert torch.is_grad_enabled()
+
+
+def test_a_device_that_is_not_there_is_refused_by_name() -> None:
+    assert choose_device("cpu") == CPU
+    assert choose_device("auto").type in ("cuda", "mps", "cpu")
+    for name in ("gpu", "cuda:99", "xla"):
+        with pytest.raises(DeviceError, match=name) as error:
+            choose_device(name)
+        assert isinstance(error.value, ShmError)
+        assert "choose auto or" in str(error.value)

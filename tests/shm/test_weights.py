@@ -1,0 +1,190 @@
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.models import VGG16_BN_Weights, mobilenet_v2, resnet50, vgg16_bn
+
+from shm.models import WeightsError, build_mnet, build_tnet
+
+
+def random_state(net: nn.Module) -> dict[str, Tensor]:
+    """Return weights of the net's shapes that no initialisation would draw."""
+    torch.manual_seed(1)
+    return {
+        name: torch.rand_like(tensor) + 1 if tensor.is_floating_point() else tensor
+        for name, tensor in net.state_dict().items()
+    }
+
+
+@pytest.fixture(scope="module")
+def vgg() -> dict[str, Tensor]:
+    """Return weights under the names of torchvision's vgg16_bn, its huge classifier cut short."""
+    with torch.device("meta"):
+        whole = vgg16_bn(weights=None)
+    shapes = {n: t.shape for n, t in whole.state_dict().items() if n.startswith("features.")}
+    return {
+        **{name: torch.rand(shape) + 1 for name, shape in shapes.items()},
+        "classifier.6.bias": torch.zeros(1000),
+    }
+
+
+def test_the_first_six_channel_convolution_keeps_the_photos_weights_and_zeros_the_rest(
+    vgg: dict[str, Tensor], tmp_path: Path
+) -> None:
+    save_file(vgg, tmp_path / "vgg.safetensors")
+    net, report = build_mnet("vgg16-bn", weights=tmp_path / "vgg.safetensors")
+    first = net.get_submodule("encoder")[0].weight  # type: ignore[index]
+    assert first.shape[1] == 6
+    assert torch.equal(first[:, :3], vgg["features.0.weight"])
+    assert not first[:, 3:].any()
+    assert report.missing == ()
+    assert report.source.endswith("vgg.safetensors")
+
+
+def test_every_weight_of_the_file_stands_in_the_encoder(
+    vgg: dict[str, Tensor], tmp_path: Path
+) -> None:
+    torch.save(vgg, tmp_path / "vgg.pth")
+    net, report = build_mnet("vgg16-bn", weights=str(tmp_path / "vgg.pth"))
+    own = net.get_submodule("encoder").state_dict()
+    names = [n for n in own if not n.endswith("num_batches_tracked") and n != "0.weight"]
+    assert report.loaded == len(names) + 1
+    assert all(torch.equal(own[name], vgg[f"features.{name}"]) for name in names)
+
+
+def test_a_photo_has_the_same_features_in_the_widened_encoder_as_in_torchvisions(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        features = vgg16_bn(weights=None).features
+    theirs = features.to_empty(device="cpu")
+    for layer in theirs:
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            layer.reset_parameters()
+    torch.save({f"features.{n}": t for n, t in theirs.state_dict().items()}, tmp_path / "vgg.pth")
+    net, _ = build_mnet("vgg16-bn", weights=tmp_path / "vgg.pth")
+    photo, trimap = torch.randn(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        here: Any = torch.cat([photo, trimap], 1)
+        for layer in net.get_submodule("encoder").eval():  # type: ignore[attr-defined]
+            here = layer(here)
+            here = here[0] if isinstance(here, tuple) else here
+        there = theirs.eval()[:-1](photo)  # their last pooling isn't used
+    torch.testing.assert_close(here, there)
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone"),
+    [
+        ("pspnet50", lambda: resnet50(weights=None)),
+        ("mobilenetv2-unet", lambda: mobilenet_v2(weights=None, width_mult=0.5)),
+        ("mobilenetv2-unet-wide", lambda: mobilenet_v2(weights=None)),
+    ],
+)
+def test_a_tnet_starts_from_its_backbones_file(name: str, backbone: Any, tmp_path: Path) -> None:
+    state = random_state(backbone())
+    torch.save(state, tmp_path / "backbone.pth")
+    net, report = build_tnet(name, weights=tmp_path / "backbone.pth")
+    assert report.missing == ()
+    own = net.encoder.state_dict()
+    prefix = "" if name == "pspnet50" else "features."
+    counted = [n for n in own if not n.endswith("num_batches_tracked")]
+    assert report.loaded == len(counted) > 100
+    assert all(torch.equal(own[n], state[prefix + n]) for n in counted)
+
+
+def test_what_the_file_lacks_is_reported(vgg: dict[str, Tensor], tmp_path: Path) -> None:
+    lacking = {name: t for name, t in vgg.items() if not name.startswith("features.40.")}
+    torch.save(lacking, tmp_path / "vgg.pth")
+    _, report = build_mnet("vgg16-bn", weights=tmp_path / "vgg.pth")
+    assert report.missing == ("40.weight", "40.bias")
+
+
+def test_from_scratch_nothing_is_loaded() -> None:
+    for _, report in (
+        build_tnet("mobilenetv2-unet", weights="scratch"),
+        build_mnet("light", weights="scratch"),
+    ):
+        assert (report.loaded, report.missing, report.source) == (0, (), "scratch")
+
+
+def test_weights_of_another_net_are_refused(vgg: dict[str, Tensor], tmp_path: Path) -> None:
+    torch.save(vgg, tmp_path / "vgg.pth")
+    with pytest.raises(WeightsError, match="no weight of resnet50"):
+        build_tnet("pspnet50", weights=tmp_path / "vgg.pth")
+    wide = random_state(mobilenet_v2(weights=None))
+    torch.save(wide, tmp_path / "wide.pth")
+    with pytest.raises(WeightsError, match=r"of another net: give a local file of mobilenet_v2 of"):
+        build_tnet("mobilenetv2-unet", weights=tmp_path / "wide.pth")
+
+
+def test_imagenet_weights_that_do_not_exist_are_refused_with_the_cures() -> None:
+    with pytest.raises(WeightsError, match=r"width 0\.5.*'scratch'"):
+        build_tnet("mobilenetv2-unet", weights="imagenet")
+    with pytest.raises(WeightsError, match="light has no pretrained encoder"):
+        build_mnet("light", weights="imagenet")
+
+
+def test_a_failed_download_names_the_net_the_reason_and_the_cures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A port that nobody listens on stands for a missing network.
+    published = VGG16_BN_Weights.IMAGENET1K_V1
+    nowhere = type(published.value)(
+        url="http://127.0.0.1:9/vgg16_bn-00000000.pth", transforms=None, meta={}
+    )
+    monkeypatch.setattr(published, "_value_", nowhere)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"vgg16-bn: .*refused.*local file.*'scratch'") as refusal:
+        build_mnet("vgg16-bn", weights="imagenet")
+    assert "\n" not in str(refusal.value)
+    assert isinstance(refusal.value, OSError)
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def test_a_file_that_could_run_code_is_refused_and_never_run(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    torch.save({"features.0.weight": Trap(sprung)}, tmp_path / "trap.pth")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Trap(sprung)))
+    (tmp_path / "plain.safetensors").write_bytes(pickle.dumps(Trap(sprung)))
+    for name in ("trap.pth", "plain.pth", "plain.safetensors"):
+        with pytest.raises(WeightsError, match=name):
+            build_mnet("vgg16-bn", weights=tmp_path / name)
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_a_missing_empty_or_cut_file_is_refused(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"weights.{suffix}"
+    with pytest.raises(WeightsError, match="is no file"):
+        build_mnet("vgg16-bn", weights=path)
+    path.touch()
+    with pytest.raises(WeightsError, match="vgg16-bn: .*read"):
+        build_mnet("vgg16-bn", weights=path)
+    if suffix == "pth":
+        torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
+    else:
+        save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="vgg16-bn: .*read"):
+        build_mnet("vgg16-bn", weights=path)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"epoch": 3}}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="no dictionary of tensors"):
+        build_mnet("vgg16-bn", weights=tmp_path / "other.pth")

@@ -1,0 +1,84 @@
+"""Small raw corpora and commands run as real processes."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.pipeline.scenes import scene
+
+PERSON_XML = "<annotation><object><name>{name}</name></object></annotation>"
+
+
+def write_people(folder: Path, count: int, size: int = 64) -> Path:
+    """Write photos of soft discs, each of its own brightness, and their binary masks."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    image, alpha, _, _ = scene(size)
+    mask = np.where(alpha >= 128, np.uint8(255), np.uint8(0))
+    for number in range(count):
+        own = np.clip(image.astype(int) - number % 200, 0, 255).astype(np.uint8)
+        own[0, 0] = (number % 256, number // 256, 7)
+        Image.fromarray(own).save(folder / "images" / f"p{number:04d}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"p{number:04d}.png")
+    return folder
+
+
+def write_backgrounds(folder: Path, count: int, people: Sequence[int] = ()) -> Path:
+    """Write a Pascal VOC tree; the photos whose numbers are in `people` show a person."""
+    for name in ("JPEGImages", "Annotations"):
+        (folder / "VOC2012" / name).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for number in range(count):
+        noise = random.integers(0, 256, (6, 8, 3), np.uint8)
+        photo = Image.fromarray(noise).resize((120, 90), Image.Resampling.BICUBIC)
+        photo.save(folder / "VOC2012" / "JPEGImages" / f"b{number:03d}.jpg", quality=90)
+        shown = "person" if number in people else "chair"
+        xml = PERSON_XML.format(name=shown)
+        (folder / "VOC2012" / "Annotations" / f"b{number:03d}.xml").write_text(xml)
+    return folder
+
+
+def command(*words: object) -> list[str]:
+    """Return the command line of ``shm-data …`` or ``shm …``."""
+    group, *rest = map(str, words)
+    function = {"shm-data": "data", "shm": "shm"}[group]
+    return [sys.executable, "-c", f"from shm.cli import {function}; {function}()", *rest]
+
+
+def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; no command may ever show a traceback."""
+    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=300, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def kill_when(words: Sequence[object], sign: Path) -> bool:
+    """Start a command and SIGKILL it once `sign` exists; False where it ended before."""
+    process = subprocess.Popen(
+        command(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    give_up = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < give_up:
+        if sign.exists():
+            process.kill()
+            process.wait()
+            return True
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    return False
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file of a folder."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }

@@ -1,0 +1,180 @@
+"""train, evaluate and predict, as processes on a store of small composites."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.datasets.stores import write_store
+from tests.workflows.corpora import all_files, command, kill_when, run
+
+STEPS = 12
+LIMITS = ("--steps", STEPS, "--batch", 2, "--crop", 32)
+
+
+def train(folder: Path, name: str, *more: object) -> tuple[object, ...]:
+    return "shm", "train", folder / "train.zarr", "--run", folder / name, *LIMITS, *more
+
+
+def losses(run_folder: Path, phase: str) -> list[dict[str, object]]:
+    lines = (run_folder / phase / "log.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return [{"step": r["step"], "losses": r["losses"]} for r in records if r["kind"] == "train"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store, and the run of an undisturbed training of all three phases."""
+    folder = tmp_path_factory.mktemp("nets")
+    write_store(folder / "train.zarr", 15)
+    run(*train(folder, "run"))
+    return folder
+
+
+def test_all_three_phases_leave_checkpoints_logs_and_pictures(folder: Path) -> None:
+    for phase in ("tnet", "mnet", "end-to-end"):
+        there = folder / "run" / phase
+        assert (there / "log.jsonl").stat().st_size
+        assert list(there.glob("best*.safetensors"))
+        assert list(there.glob("last*.safetensors"))
+        assert list((there / "pictures").glob("*.png"))
+        assert list((there / "tensorboard").iterdir())
+
+
+def test_a_finished_run_run_again_trains_nothing(folder: Path) -> None:
+    before = all_files(folder / "run")
+    run(*train(folder, "run"))
+    assert all_files(folder / "run") == before
+
+
+@pytest.mark.parametrize("phase", ["tnet", "mnet"])
+def test_a_killed_training_goes_on_with_the_same_losses(folder: Path, phase: str) -> None:
+    name = f"killed-{phase}"
+    words = train(folder, name, "--phase", phase, "--checkpoint-every", 3)
+    assert kill_when(words, folder / name / phase / "last.json")
+    run(*words)
+    reference = f"reference-{phase}"
+    run(*train(folder, reference, "--phase", phase, "--checkpoint-every", 3))
+    assert losses(folder / name, phase) == losses(folder / reference, phase)
+    for weights in ("best", "last"):
+        (mine,) = (folder / name / phase).glob(f"{weights}*.safetensors")
+        assert mine.read_bytes() == (folder / reference / phase / mine.name).read_bytes()
+
+
+def test_end_to_end_without_pretrained_nets_is_refused(folder: Path) -> None:
+    refused = run(*train(folder, "none", "--phase", "end-to-end"), code=1)
+    assert "tnet" in refused.stderr
+    assert "mnet" in refused.stderr
+
+
+def test_other_settings_on_the_same_run_are_refused(folder: Path) -> None:
+    words = train(folder, "run", "--phase", "tnet", "--learning-rate", "0.5")
+    assert "learning_rate" in run(*words, code=1).stderr
+
+
+def test_the_paper_preset_never_starts_from_random_weights_unasked(folder: Path) -> None:
+    missing = folder / "missing.pth"
+    words = train(
+        folder, "paper", "--preset", "paper", "--phase", "tnet", "--tnet-weights", missing
+    )
+    refused = run(*words, code=1)
+    assert "missing.pth" in refused.stderr
+    assert "scratch" in refused.stderr
+
+
+def test_prepared_photos_are_no_composites(folder: Path) -> None:
+    write_store(folder / "people.zarr", 5, kind="prepared")
+    refused = run("shm", "train", folder / "people.zarr", "--run", folder / "x", code=1)
+    assert "shm-data composite" in refused.stderr
+
+
+def test_training_needs_neither_dask_nor_pymatting_nor_opencv(folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Ban:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'dask', 'distributed', 'pymatting', 'cv2', 'skimage'}:\n"
+        "            raise ImportError(f'{name} is not on a GPU node')\n"
+        "sys.meta_path.insert(0, Ban())\n"
+        "from shm.cli import shm\n"
+        "shm()\n"
+    )
+    words = [str(word) for word in train(folder, "lean", "--phase", "tnet", "--steps", 2)[1:]]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_evaluate_gives_figures_for_each_sample_and_their_means(folder: Path) -> None:
+    table = folder / "figures.csv"
+    words = ("evaluate", folder / "run", folder / "train.zarr", "--csv", table, "--json")
+    found = json.loads(run("shm", *words).stdout)
+    lines = table.read_text().splitlines()
+    assert found["samples"] == len(lines) - 1 == 3
+    column = lines[0].split(",").index("whole_sad")
+    mean = np.mean([float(line.split(",")[column]) for line in lines[1:]])
+    assert found["whole"]["sad"] == pytest.approx(mean)
+    assert set(found["unknown"]) >= {"sad", "mse"}
+
+
+def test_untrained_nets_can_be_evaluated_too(folder: Path) -> None:
+    words = ("evaluate", "untrained:light", folder / "train.zarr", "--json")
+    assert json.loads(run("shm", *words).stdout)["whole"]["sad"] > 0
+    told = run("shm", "evaluate", "untrained:x", folder / "train.zarr", code=1).stderr
+    assert "light" in told
+    assert "paper" in told
+
+
+def test_predict_gives_back_names_folders_and_sizes(folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "deep").mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 255, (50, 71, 3), np.uint8)
+    Image.fromarray(noise).save(photos / "a.jpg")
+    Image.fromarray(noise[:, :40]).save(photos / "deep" / "b.png")
+    (photos / "broken.jpg").write_bytes(b"")
+    words = ("predict", folder / "run", photos, "--out", tmp_path / "out", "--cutout", "--trimap")
+    done = run("shm", *words, "--background", "#ff0000", code=1)
+    assert "broken.jpg: the file is empty" in done.stderr
+    assert "1 photos failed" in done.stderr
+    kinds = ("alpha", "cutout", "trimap", "composite")
+    written = {f"{name}_{kind}.png" for name in ("a", "deep/b") for kind in kinds}
+    assert set(all_files(tmp_path / "out")) == written
+    with Image.open(tmp_path / "out" / "a_cutout.png") as cutout:
+        assert (cutout.size, cutout.mode) == ((71, 50), "RGBA")
+    with Image.open(tmp_path / "out" / "deep" / "b_alpha.png") as alpha:
+        assert (alpha.size, alpha.mode) == ((40, 50), "L")
+
+
+def test_a_checkpoint_that_is_none_is_one_line(folder: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(photo)
+    (weights,) = (folder / "run" / "end-to-end").glob("best*.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(weights.read_bytes()[:5000])
+    pickled = tmp_path / "model.pth"
+    pickled.write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
+    for checkpoint in (cut, pickled, tmp_path / "none.safetensors", folder / "run" / "mnet"):
+        told = run("shm", "predict", checkpoint, photo, "--out", tmp_path / "out", code=1).stderr
+        assert checkpoint.name in told
+        assert len(told.strip().splitlines()) == 1
+
+
+def test_ctrl_c_stops_in_a_line_and_training_goes_on_after(folder: Path) -> None:
+    words = train(folder, "stopped", "--phase", "tnet", "--steps", 400, "--workers", 1)
+    process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
+    give_up = time.monotonic() + 60
+    while not (folder / "stopped" / "tnet" / "last.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    process.send_signal(2)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert "carries on" in told

@@ -1,0 +1,137 @@
+"""prepare, composite, inspect, verify and export, as processes on real files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shm.datasets.store import open_store
+from tests.workflows.corpora import all_files, kill_when, run, write_backgrounds, write_people
+
+PEOPLE = 140  # three shards of 64 at 64 pixels
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus, and the stores that undisturbed commands make of it."""
+    folder = tmp_path_factory.mktemp("chain")
+    write_people(folder / "raw", PEOPLE)
+    write_backgrounds(folder / "backgrounds", 30, people=(3, 4))
+    run("shm-data", "prepare", folder / "raw", folder / "people.zarr", "--size", 64)
+    run(*composite(folder, folder / "train.zarr"))
+    return folder
+
+
+def composite(folder: Path, out: Path) -> tuple[object, ...]:
+    options = ("--backgrounds", folder / "backgrounds", "--per-foreground", 2)
+    return "shm-data", "composite", folder / "people.zarr", out, *options
+
+
+def inspected(store: Path) -> dict[str, object]:
+    described: dict[str, object] = json.loads(run("shm-data", "inspect", store, "--json").stdout)
+    return described
+
+
+def test_every_person_and_composite_is_there(folder: Path) -> None:
+    people, train = inspected(folder / "people.zarr"), inspected(folder / "train.zarr")
+    assert (people["kind"], people["samples"], people["rejected"]) == ("prepared", PEOPLE, [])
+    assert people["splits"] == {"test": 14, "train": 112, "validation": 14}
+    assert (train["kind"], train["samples"]) == ("composited", 2 * PEOPLE)
+    assert train["canvas"] == 64
+
+
+def test_no_background_shows_a_person_or_is_in_two_splits(folder: Path) -> None:
+    used = inspected(folder / "train.zarr")["backgrounds"]
+    assert isinstance(used, list)
+    names = [each["source"] for each in used]
+    assert len(names) == len(set(names)) == 28
+    assert not [name for name in names if "b003" in name or "b004" in name]
+
+
+def test_no_person_is_in_two_splits(folder: Path) -> None:
+    store = open_store(folder / "train.zarr")
+    splits: dict[str, set[str]] = {}
+    for _, record in store.samples():
+        splits.setdefault(record["group"], set()).add(record["split"])
+    assert len(splits) == PEOPLE
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_a_composite_is_its_foreground_over_its_background(folder: Path) -> None:
+    store = open_store(folder / "train.zarr")
+    slot, record = next(store.samples("test"))
+    arrays = store.read(slot, record)
+    alpha = arrays["alpha"][..., None] / 255.0
+    exact = alpha * arrays["foreground"] + (1 - alpha) * arrays["background"]
+    assert np.abs(arrays["image"] - exact).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_any_number_of_workers_gives_the_same_bytes(
+    folder: Path, tmp_path: Path, workers: int
+) -> None:
+    out = tmp_path / "people.zarr"
+    run("shm-data", "prepare", folder / "raw", out, "--size", 64, "--workers", workers)
+    assert all_files(out) == all_files(folder / "people.zarr")
+
+
+def test_a_killed_prepare_resumes_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "people.zarr"
+    words = ("shm-data", "prepare", folder / "raw", out, "--size", 64, "--workers", 1)
+    assert kill_when(words, out / "record" / "c" / "0" / "0")
+    assert inspected(out)["complete"] is False
+    run(*words)
+    assert all_files(out) == all_files(folder / "people.zarr")
+
+
+def test_a_killed_composite_resumes_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "train.zarr"
+    words = (*composite(folder, out), "--workers", 1)
+    assert kill_when(words, out / "record" / "c" / "1" / "0")
+    run(*words)
+    assert all_files(out) == all_files(folder / "train.zarr")
+
+
+def test_a_finished_command_run_again_changes_nothing(folder: Path) -> None:
+    before = all_files(folder / "people.zarr")
+    run("shm-data", "prepare", folder / "raw", folder / "people.zarr", "--size", 64)
+    assert all_files(folder / "people.zarr") == before
+
+
+def test_other_options_on_the_same_store_are_refused_by_name(folder: Path) -> None:
+    words = ("shm-data", "prepare", folder / "raw", folder / "people.zarr", "--size", 64)
+    refused = run(*words, "--refine", "knn", code=1)
+    assert "refine was auto, now knn" in refused.stderr
+    assert "--overwrite" in refused.stderr
+
+
+def test_a_sound_store_verifies_and_a_flipped_byte_does_not(folder: Path, tmp_path: Path) -> None:
+    run("shm-data", "verify", folder / "people.zarr")
+    store = tmp_path / "people.zarr"
+    shutil.copytree(folder / "people.zarr", store)
+    file = store / "foreground" / "c" / "1" / "0" / "0" / "0"
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    file.write_bytes(damaged)
+    told = run("shm-data", "verify", store, code=1)
+    assert "shard 1 of foreground is damaged" in told.stderr
+    found = json.loads(run("shm-data", "verify", store, "--repair", "--json", code=1).stdout)
+    assert [(each["array"], each["shard"]) for each in found["damages"]] == [("foreground", 1)]
+    run("shm-data", "prepare", folder / "raw", store, "--size", 64)
+    run("shm-data", "verify", store)
+    assert all_files(store) == all_files(folder / "people.zarr")
+
+
+def test_export_gives_back_the_files(folder: Path, tmp_path: Path) -> None:
+    run("shm-data", "export", folder / "people.zarr", tmp_path / "files", "--split", "test")
+    store = open_store(folder / "people.zarr")
+    samples = list(store.samples("test"))
+    for name in ("image", "alpha", "trimap", "foreground"):
+        written = sorted(file.stem for file in (tmp_path / "files" / name).iterdir())
+        assert written == [record["id"] for _, record in samples]
+    slot, record = samples[0]
+    with Image.open(tmp_path / "files" / "alpha" / f"{record['id']}.png") as picture:
+        assert np.array_equal(np.asarray(picture), store.read(slot, record)["alpha"])

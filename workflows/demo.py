@@ -1,0 +1,113 @@
+"""The whole chain on the sample corpus: the commands that a person would type, one by one."""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from shm.checkpoint import load_model
+from shm.datasets.files import write_png
+from shm.datasets.store import Record, open_store
+from shm.inference import choose_device, predict_alpha
+from shm.pictures import contact_sheet
+from shm.pipeline.errors import ShmError
+
+COLUMNS = ("photo", "mask", "trimap", "refined alpha", "composite", "prediction", "truth")
+SIZE = 384
+PER_FOREGROUND = 8
+SHOWN = 6
+
+
+class DemoError(ShmError, RuntimeError):
+    """A command of the demo failed; what it said stands above."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoFigures:
+    """Held-out SAD of each model, and where the pictures are."""
+
+    table: tuple[tuple[str, dict[str, Any]], ...]
+    sheet: Path
+
+
+def run_demo(folder: Path, *, people: int, note: Callable[[str], None]) -> DemoFigures:
+    """Run the chain in `folder`; what is finished is not done again.
+
+    Raises
+    ------
+    DemoError
+        One of the commands failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus, store, train = folder / "corpus", folder / "people.zarr", folder / "train.zarr"
+    run = folder / "run"
+    if not (corpus / "images").exists():
+        _run(note, "shm-data", "sample", corpus, "--people", people, "--size", SIZE)
+    _run(note, "shm-data", "prepare", corpus, store, "--size", SIZE, "--split", "0.7,0.1,0.2")
+    backgrounds = corpus / "backgrounds"
+    options = ("--backgrounds", backgrounds, "--per-foreground", PER_FOREGROUND)
+    _run(note, "shm-data", "composite", store, train, *options)
+    _run(note, "shm", "train", train, "--run", run)
+    models = (
+        ("untrained nets", "untrained:light"),
+        ("T-Net alone", run / "tnet"),
+        ("end to end", run / "end-to-end"),
+    )
+    table = tuple(
+        (name, json.loads(_run(note, "shm", "evaluate", model, train, "--json")))
+        for name, model in models
+    )
+    sheet = folder / "sheet.png"
+    write_png(sheet, demo_sheet(corpus, store, train, run))
+    return DemoFigures(table=table, sheet=sheet)
+
+
+def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArray[np.uint8]:
+    """Return a sheet of held-out people, each from photo to prediction."""
+    device = choose_device("auto")
+    nets = load_model(run).to(device)
+    prepared, train = open_store(people), open_store(composites)
+    rows = []
+    for slot, record in list(train.samples("test"))[::PER_FOREGROUND][:SHOWN]:
+        origin: Record = record["foreground"]
+        person = prepared.read(origin["slot"], {"size": record["size"]})
+        composite = train.read(slot, record, ("image",))["image"]
+        rows.append(
+            (
+                person["image"],
+                _picture(corpus / "masks" / f"{origin['id']}.png"),
+                person["trimap"],
+                person["alpha"],
+                composite,
+                predict_alpha(nets, composite, device=device).alpha,
+                _picture(corpus / "truth" / "alphas" / f"{origin['id']}.png"),
+            )
+        )
+    return contact_sheet(rows, COLUMNS)
+
+
+def _picture(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.array(picture.convert("L"), np.uint8)
+
+
+def _run(note: Callable[[str], None], program: str, *words: object) -> str:
+    """Say and run one command; returns its standard output."""
+    arguments: Sequence[str] = [str(word) for word in words]
+    note(f"\n$ {shlex.join([program, *arguments])}")
+    function = {"shm-data": "data", "shm": "shm"}[program]
+    code = f"from shm.cli import {function}; {function}(prog_name={program!r})"
+    done = subprocess.run(  # noqa: S603 - our own commands, no shell
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise DemoError(f"`{program} {arguments[0]}` failed with exit code {done.returncode}")
+    return done.stdout

@@ -1,0 +1,108 @@
+"""Running shard tasks on Dask: the same work on this machine's cores or on a cluster."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from shm.pipeline.errors import ShmError
+
+Job = TypeVar("Job")
+Report = TypeVar("Report")
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+"""One worker is one core: libraries that start threads of their own would fight over them."""
+
+
+class EngineError(ShmError, RuntimeError):
+    """The cluster can't be reached, or a worker died on a task."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterConfig:
+    """Where tasks run: `workers` processes here, or the scheduler at an address."""
+
+    workers: int = 1
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise EngineError(f"{self.workers} workers: at least 1, please")
+
+
+def run_tasks(
+    task: Callable[[Job], Report], jobs: Iterable[Job], cluster: ClusterConfig
+) -> Iterator[Report]:
+    """Run the task on every job and yield the reports as they come, in any order.
+
+    Only a few jobs a worker are in flight at a time, so neither the scheduler nor this process
+    grows with the corpus.
+
+    Raises
+    ------
+    EngineError
+        The scheduler can't be reached, or a job killed its worker.
+    Exception
+        What a task raised.
+    """
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    waiting = iter(jobs)
+    with connect(cluster) as client:
+        in_flight = 2 * max(1, len(client.scheduler_info()["workers"]))
+        first = [client.submit(task, job, pure=False) for job in islice(waiting, in_flight)]
+        running = as_completed(first, loop=client.loop)
+        for future in running:
+            try:
+                report: Report = future.result()
+            except KilledWorker as error:
+                raise EngineError(
+                    "a worker died several times on one task, most often for want of memory: "
+                    "try fewer --workers or a smaller --size, then run the command again"
+                ) from error
+            for job in islice(waiting, 1):
+                running.add(client.submit(task, job, pure=False))
+            yield report
+
+
+@contextmanager
+def connect(cluster: ClusterConfig) -> Iterator[Any]:
+    """Yield a Dask client of a local cluster, or of the one at `cluster.scheduler`."""
+    from distributed import Client, LocalCluster
+
+    if cluster.scheduler is not None:
+        try:
+            client = Client(cluster.scheduler, timeout="20s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise EngineError(
+                f"no Dask scheduler answers at {cluster.scheduler}: start one with "
+                "`dask scheduler`, or leave --scheduler out to use this machine"
+            ) from error
+        with client:
+            if not client.scheduler_info()["workers"]:
+                raise EngineError(
+                    f"the scheduler at {cluster.scheduler} has no workers: start some with "
+                    f"`dask worker {cluster.scheduler}`"
+                )
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=cluster.workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,  # what matters comes back as an exception
+            env=dict.fromkeys(THREAD_VARIABLES, "1"),
+        ) as local,
+        Client(local, set_as_default=False) as client,
+    ):
+        yield client

@@ -1,0 +1,134 @@
+"""How good trained nets are on samples that they have not seen."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shm.checkpoint import load_model
+from shm.datasets.store import open_store
+from shm.datasets.stream import list_samples
+from shm.inference import MAX_SIDE, choose_device, predict_alpha
+from shm.metrics import score
+from shm.models import SemanticHumanMatting
+from shm.models.build import build_mnet, build_tnet
+from shm.pictures import PictureRow, write_grid
+from shm.pipeline.errors import ShmError
+from shm.presets import PRESETS
+from shm.start import seed_torch
+from shm.workflows.progress import progress
+
+UNTRAINED = "untrained:"
+"""Prefix of a preset's name that stands for its nets as they begin: the least that counts."""
+
+REGIONS = ("whole", "unknown")
+METRICS = ("sad", "mse", "mad")
+
+
+class EvaluateError(ShmError, ValueError):
+    """There is nothing to evaluate, or nothing to evaluate it on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Figures of every sample, in the order of the store."""
+
+    model: str
+    store: Path
+    split: str
+    rows: tuple[dict[str, Any], ...]
+
+    def means(self) -> dict[str, dict[str, float]]:
+        """Return the mean of each metric over the whole image and over the unknown region."""
+        return {
+            region: {
+                metric: float(np.nanmean([row[f"{region}_{metric}"] for row in self.rows]))
+                for metric in METRICS
+            }
+            for region in REGIONS
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary for ``--json``."""
+        origin = {"model": self.model, "store": str(self.store), "split": self.split}
+        return origin | {"samples": len(self.rows)} | self.means()
+
+    def as_csv(self) -> str:
+        """Return a table with one line a sample."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+def evaluate(
+    model: str,
+    store_path: Path,
+    *,
+    split: str = "test",
+    device: str = "auto",
+    max_side: int = MAX_SIDE,
+    sheet: Path | None = None,
+) -> Evaluation:
+    """Score a checkpoint, or ``untrained:PRESET``, on a split of a store.
+
+    Each sample is predicted whole, at its own size. With `sheet`, a picture grid of the first
+    samples is written there.
+    """
+    nets, where = load_nets(model), choose_device(device)
+    nets.to(where)
+    store = open_store(store_path)
+    samples = list_samples(store, split)
+    rows: list[dict[str, Any]] = []
+    pictures: list[PictureRow] = []
+    with progress("evaluate", len(samples), "sample") as bar:
+        for slot, record in samples:
+            truth = store.read(slot, record, ("image", "alpha", "trimap"))
+            matte = predict_alpha(nets, truth["image"], device=where, max_side=max_side)
+            figures = score(matte.alpha / 255, truth["alpha"] / 255, truth["trimap"])
+            rows.append({"id": record["id"], "group": record["group"], **flat(figures)})
+            if len(pictures) < 8:
+                pictures.append(picture_row(truth, matte.alpha, matte.trimap))
+            bar.advance()
+    if sheet is not None:
+        write_grid(sheet, pictures)
+    return Evaluation(model=model, store=store_path, split=split, rows=tuple(rows))
+
+
+def load_nets(model: str) -> SemanticHumanMatting:
+    """Load a checkpoint, or build ``untrained:PRESET``."""
+    if not model.startswith(UNTRAINED):
+        return load_model(Path(model))
+    name = model.removeprefix(UNTRAINED)
+    if name not in PRESETS:
+        raise EvaluateError(f"no preset {name!r}: choose one of {', '.join(PRESETS)}")
+    config = PRESETS[name]
+    seed_torch(config.seed, "untrained")
+    tnet, _ = build_tnet(config.tnet, weights="scratch")
+    mnet, _ = build_mnet(config.mnet, weights="scratch")
+    return SemanticHumanMatting(tnet, mnet)
+
+
+def flat(figures: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Return ``{"whole_sad": …}`` of ``{"whole": {"sad": …}}``."""
+    return {
+        f"{region}_{metric}": figures[region][metric] for region in REGIONS for metric in METRICS
+    }
+
+
+def picture_row(
+    truth: dict[str, NDArray[np.uint8]], alpha: NDArray[np.uint8], trimap: NDArray[np.uint8]
+) -> PictureRow:
+    """Return one row of a picture grid."""
+    return PictureRow(
+        image=truth["image"],
+        true_trimap=truth["trimap"],
+        trimap=trimap,
+        alpha=alpha,
+        true_alpha=truth["alpha"],
+    )

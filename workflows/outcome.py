@@ -1,0 +1,70 @@
+"""What became of the inputs: accepted or rejected, each rejection with its reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shm.datasets.store import Arrays, Record, Store
+from shm.pipeline.errors import ShmError
+
+MAX_REASON = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of a command that writes a store."""
+
+    store: Path
+    accepted: int
+    rejected: tuple[dict[str, Any], ...]
+
+    @property
+    def failures(self) -> int:
+        """Rejects that mean a loss; a duplicate of an accepted photo is none."""
+        return sum(not reject.get("duplicate", False) for reject in self.rejected)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome for ``--json``."""
+        return {
+            "store": str(self.store),
+            "samples": self.accepted,
+            "rejected": list(self.rejected),
+        }
+
+
+def outcome_of(store: Store) -> Outcome:
+    """Read from a store's records what was accepted and what was rejected."""
+    accepted, rejected = 0, []
+    for _, record in store.records():
+        if "rejected" in record:
+            rejected.append(reject_of(record))
+        else:
+            accepted += 1
+    return Outcome(store=store.path, accepted=accepted, rejected=tuple(rejected))
+
+
+def reject_of(record: Record) -> dict[str, Any]:
+    """Return source and reason of a rejected input's record."""
+    return {
+        "source": record["source"],
+        "reason": record["rejected"],
+        "duplicate": record.get("duplicate", False),
+    }
+
+
+def attempt(source: str, make: Callable[[], tuple[Arrays, Record]]) -> tuple[Arrays | None, Record]:
+    """Make a sample, or the record of its rejection: one bad input never stops the others."""
+    try:
+        return make()
+    except ShmError as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "not enough memory for this photo: give a smaller --size or fewer --workers"
+    except OSError as error:
+        if error.filename is None:  # not about this input: a full disk, a lost mount
+            raise
+        reason = f"can't be read: {error.strerror}"
+    except Exception as error:  # noqa: BLE001 - a decoder's or solver's surprise loses one photo
+        reason = f"unexpected {type(error).__name__}: {error}"
+    return None, {"source": source, "rejected": " ".join(reason.split())[:MAX_REASON]}

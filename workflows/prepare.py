@@ -1,0 +1,197 @@
+"""Raw photos and masks in, a store of training samples out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from shm.datasets.corpus import Corpus, Pair, Reject, open_corpus
+from shm.datasets.files import file_sha256
+from shm.datasets.image import MAX_PIXELS
+from shm.datasets.raw import read_pair
+from shm.datasets.splits import SplitConfig, assign_splits
+from shm.datasets.store import Arrays, Record, open_store
+from shm.pipeline.errors import ShmError
+from shm.pipeline.prepare import PrepareConfig, prepare
+from shm.pipeline.seed import digest
+from shm.workflows.engine import ClusterConfig, run_tasks
+from shm.workflows.outcome import Outcome, attempt, outcome_of
+from shm.workflows.progress import progress
+from shm.workflows.resume import open_for_writing
+from shm.workflows.software import software_versions
+
+Annotation = Literal["auto", "alpha", "mask", "trimap"]
+
+
+class CorpusEmptyError(ShmError, ValueError):
+    """Nothing in the corpus can be prepared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareRun:
+    """Everything that decides what the store will hold."""
+
+    sample: PrepareConfig = field(default_factory=PrepareConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    annotation: Annotation = "auto"
+    layout: str = "auto"
+    max_pixels: int = MAX_PIXELS
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One input, which gets one slot: a pair to prepare, or a reject."""
+
+    pair: Pair | None = None
+    split: str = ""
+    reject: Reject | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """One shard's work, whole: what a worker needs and nothing more."""
+
+    store: Path
+    shard: int
+    root: Path
+    entries: tuple[Entry, ...]
+    run: PrepareRun
+
+
+def prepare_corpus(
+    raw: Path,
+    target: Path,
+    run: PrepareRun,
+    cluster: ClusterConfig,
+    *,
+    overwrite: bool = False,
+) -> Outcome:
+    """Prepare every pair of a raw corpus; run again after a stop, it carries on.
+
+    Raises
+    ------
+    ShmError
+        The corpus holds nothing, or the target was made with other options.
+    """
+    corpus = open_corpus(raw, run.layout)
+    entries = list_entries(corpus, run)
+    store = open_for_writing(
+        target,
+        kind="prepared",
+        slots=len(entries),
+        canvas=run.sample.size,
+        attributes={
+            "config": asdict(run),
+            "corpus": {"name": corpus.root.resolve().name, "layout": corpus.layout},
+            "inputs": _inputs_digest(corpus.root, entries),
+            "left_alone": list(corpus.left_alone),
+            "software": software_versions(),
+        },
+        overwrite=overwrite,
+    )
+    missing = [shard for shard in range(store.shards) if not store.has_shard(shard)]
+    jobs = (
+        ShardJob(
+            store=target.resolve(),
+            shard=shard,
+            root=corpus.root.resolve(),
+            entries=tuple(entries[slot] for slot in store.slots_of(shard)),
+            run=run,
+        )
+        for shard in missing
+    )
+    todo = sum(len(store.slots_of(shard)) for shard in missing)
+    if missing:
+        with progress("prepare", len(entries), "photo", done=len(entries) - todo) as bar:
+            for accepted, rejected in run_tasks(prepare_shard, jobs, cluster):
+                bar.advance(accepted + rejected, rejected)
+    store.mark(complete=True)
+    return outcome_of(store)
+
+
+def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
+    """List the inputs in the order of their slots: pairs by id, then rejects by source."""
+    pairs = [_with_annotation(pair, run.annotation) for pair in corpus.pairs]
+    splits = assign_splits(
+        (pair.group for pair in pairs if pair.split is None), run.split, run.seed, "people"
+    )
+    entries = [Entry(pair=pair, split=pair.split or splits[pair.group]) for pair in pairs]
+    entries += [Entry(reject=reject) for reject in corpus.rejects]
+    if not entries:
+        raise CorpusEmptyError(f"{corpus.root}: no photo with a mask, a matte or a trimap in it")
+    return entries
+
+
+def prepare_shard(job: ShardJob) -> tuple[int, int]:
+    """Prepare and write one shard; returns (accepted, rejected)."""
+    made = [_prepare_entry(entry, job) for entry in job.entries]
+    store = open_store(job.store, writable=True, incomplete=True)
+    store.write_shard(job.shard, [arrays for arrays, _ in made], [record for _, record in made])
+    rejected = sum(arrays is None for arrays, _ in made)
+    return len(made) - rejected, rejected
+
+
+def _prepare_entry(entry: Entry, job: ShardJob) -> tuple[Arrays | None, Record]:
+    if entry.pair is None:
+        reject = entry.reject or Reject(source="?", reason="no input")
+        return None, {
+            "source": reject.source,
+            "rejected": reject.reason,
+            "duplicate": reject.duplicate,
+        }
+    pair = entry.pair
+    return attempt(pair.image, lambda: _prepare_pair(pair, entry.split, job))
+
+
+def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record]:
+    sample = prepare(read_pair(job.root, pair, max_pixels=job.run.max_pixels), job.run.sample)
+    files = {
+        role: name
+        for role, name in (
+            ("mask", pair.mask),
+            ("alpha", pair.alpha),
+            ("trimap", pair.trimap),
+            ("foreground", pair.foreground),
+        )
+        if name is not None
+    }
+    record: Record = {
+        "id": pair.id,
+        "source": pair.image,
+        "sha256": file_sha256(job.root / pair.image),
+        "annotations": files,
+        "group": pair.group,
+        "split": split,
+        "size": sample.image.shape[:2],
+        "steps": sample.steps,
+        "quality": sample.quality,
+    }
+    arrays = {name: getattr(sample, name) for name in ("image", "alpha", "trimap", "foreground")}
+    return arrays, record
+
+
+def _with_annotation(pair: Pair, annotation: Annotation) -> Pair:
+    """Keep the annotation that was asked for; ``auto`` keeps all, and a matte then counts most."""
+    if annotation == "auto":
+        return pair
+    dropped: dict[str, Any] = {
+        role: None for role in ("mask", "alpha", "trimap") if role != annotation
+    }
+    return replace(pair, **dropped)
+
+
+def _inputs_digest(root: Path, entries: Sequence[Entry]) -> str:
+    """Return a digest of the inputs' names and sizes, to notice a corpus that changed."""
+
+    def parts() -> Iterator[object]:
+        for entry in entries:
+            if entry.pair is None:
+                yield entry.reject
+                continue
+            yield asdict(entry.pair)
+            for name in (entry.pair.image, entry.pair.mask, entry.pair.alpha, entry.pair.trimap):
+                if name is not None:
+                    yield (root / name).stat().st_size
+
+    return digest(*parts()).hex()

@@ -1,0 +1,79 @@
+"""Making a store in any number of attempts: create it, or find out how far the last one got."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shm.datasets.store import Kind, Store, StoreError, create_store, open_store
+from shm.pipeline.errors import ShmError
+
+
+class ResumeError(ShmError, ValueError):
+    """The store at the target was made from other inputs or with other options."""
+
+
+def open_for_writing(
+    path: Path,
+    *,
+    kind: Kind,
+    slots: int,
+    canvas: int,
+    attributes: Mapping[str, Any],
+    overwrite: bool = False,
+) -> Store:
+    """Create the store, or open what an earlier run of the same command left.
+
+    Raises
+    ------
+    ResumeError
+        What stands there was made otherwise; the message names the options that differ.
+    """
+    if overwrite and path.exists():
+        open_store(path, incomplete=True)  # never deletes what isn't a store of ours
+        shutil.rmtree(path)
+    if not path.exists():
+        return _create(path, kind=kind, slots=slots, canvas=canvas, attributes=attributes)
+    store = open_store(path, writable=True, incomplete=True)
+    wanted = _plain({"kind": kind, "slots": slots, "canvas": canvas} | dict(attributes))
+    changes = differences(store.attributes, wanted)
+    if changes:
+        raise ResumeError(
+            f"{path} was made otherwise: {'; '.join(changes)}. Give the options that it was made "
+            "with, name another store, or add --overwrite to make it anew"
+        )
+    for leftover in path.rglob("*.partial"):
+        leftover.unlink()
+    return store
+
+
+def differences(there: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Describe in words every wanted value that is not the one there."""
+    found = []
+    for name, value in wanted.items():
+        old = there.get(name)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            found += differences(old, value, f"{prefix}{name}.")
+        elif old != value:
+            found.append(f"{prefix}{name} was {old}, now {value}")
+    return found
+
+
+def _create(
+    path: Path, *, kind: Kind, slots: int, canvas: int, attributes: Mapping[str, Any]
+) -> Store:
+    """Create the store beside its place and move it there whole."""
+    if not path.parent.is_dir():
+        raise StoreError(f"{path.parent}: no such folder to put {path.name} in")
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    create_store(partial, kind=kind, slots=slots, canvas=canvas, attributes=attributes)
+    partial.rename(path)
+    return open_store(path, writable=True, incomplete=True)
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value as JSON gives it back: tuples as lists, keys as strings."""
+    plain: dict[str, Any] = json.loads(json.dumps(value))
+    return plain
