@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shm.checkpoint import load_model
 from shm.datasets.files import write_png
 from shm.datasets.store import Record, open_store
-from shm.inference import choose_device, predict_alpha
+from shm.inference import predict_alpha
 from shm.pictures import contact_sheet
 from shm.pipeline.errors import ShmError
+from shm.workflows.nets import load_nets
 
 COLUMNS = ("photo", "mask", "trimap", "refined alpha", "composite", "prediction", "truth")
 SIZE = 384
@@ -72,8 +72,7 @@ def run_demo(folder: Path, *, people: int, note: Callable[[str], None]) -> DemoF
 
 def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArray[np.uint8]:
     """Return a sheet of held-out people, each from photo to prediction."""
-    device = choose_device("auto")
-    nets = load_model(run).to(device)
+    nets = load_nets(str(run))
     prepared, train = open_store(people), open_store(composites)
     rows = []
     for slot, record in list(train.samples("test"))[::PER_FOREGROUND][:SHOWN]:
@@ -87,7 +86,9 @@ def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArr
                 person["trimap"],
                 person["alpha"],
                 composite,
-                predict_alpha(nets, composite, device=device).alpha,
+                predict_alpha(
+                    nets.model, composite, device=nets.device, max_side=nets.max_side
+                ).alpha,
                 _picture(corpus / "truth" / "alphas" / f"{origin['id']}.png"),
             )
         )

@@ -9,28 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.checkpoint import load_model
 from shm.datasets.store import open_store
 from shm.datasets.stream import list_samples
-from shm.inference import MAX_SIDE, choose_device, predict_alpha
+from shm.inference import predict_alpha
 from shm.metrics import score
-from shm.models import SemanticHumanMatting
-from shm.models.build import build_mnet, build_tnet
 from shm.pictures import PictureRow, write_grid
-from shm.pipeline.errors import ShmError
-from shm.presets import PRESETS
-from shm.start import seed_torch
+from shm.workflows.nets import load_nets
 from shm.workflows.progress import progress
-
-UNTRAINED = "untrained:"
-"""Prefix of a preset's name that stands for its nets as they begin: the least that counts."""
 
 REGIONS = ("whole", "unknown")
 METRICS = ("sad", "mse", "mad")
-
-
-class EvaluateError(ShmError, ValueError):
-    """There is nothing to evaluate, or nothing to evaluate it on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +60,7 @@ def evaluate(
     *,
     split: str = "test",
     device: str = "auto",
-    max_side: int = MAX_SIDE,
+    max_side: int | None = None,
     sheet: Path | None = None,
 ) -> Evaluation:
     """Score a checkpoint, or ``untrained:PRESET``, on a split of a store.
@@ -80,8 +68,7 @@ def evaluate(
     Each sample is predicted whole, at its own size. With `sheet`, a picture grid of the first
     samples is written there.
     """
-    nets, where = load_nets(model), choose_device(device)
-    nets.to(where)
+    nets = load_nets(model, device=device, max_side=max_side)
     store = open_store(store_path)
     samples = list_samples(store, split)
     rows: list[dict[str, Any]] = []
@@ -89,7 +76,9 @@ def evaluate(
     with progress("evaluate", len(samples), "sample") as bar:
         for slot, record in samples:
             truth = store.read(slot, record, ("image", "alpha", "trimap"))
-            matte = predict_alpha(nets, truth["image"], device=where, max_side=max_side)
+            matte = predict_alpha(
+                nets.model, truth["image"], device=nets.device, max_side=nets.max_side
+            )
             figures = score(matte.alpha / 255, truth["alpha"] / 255, truth["trimap"])
             rows.append({"id": record["id"], "group": record["group"], **flat(figures)})
             if len(pictures) < 8:
@@ -98,20 +87,6 @@ def evaluate(
     if sheet is not None:
         write_grid(sheet, pictures)
     return Evaluation(model=model, store=store_path, split=split, rows=tuple(rows))
-
-
-def load_nets(model: str) -> SemanticHumanMatting:
-    """Load a checkpoint, or build ``untrained:PRESET``."""
-    if not model.startswith(UNTRAINED):
-        return load_model(Path(model))
-    name = model.removeprefix(UNTRAINED)
-    if name not in PRESETS:
-        raise EvaluateError(f"no preset {name!r}: choose one of {', '.join(PRESETS)}")
-    config = PRESETS[name]
-    seed_torch(config.seed, "untrained")
-    tnet, _ = build_tnet(config.tnet, weights="scratch")
-    mnet, _ = build_mnet(config.mnet, weights="scratch")
-    return SemanticHumanMatting(tnet, mnet)
 
 
 def flat(figures: dict[str, dict[str, float]]) -> dict[str, float]:

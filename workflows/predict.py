@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.checkpoint import load_model
 from shm.datasets.files import write_png
 from shm.datasets.image import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, read_photo
-from shm.inference import MAX_SIDE, choose_device, predict_alpha
+from shm.inference import predict_alpha
 from shm.pipeline.composite import blend, centre_crop, cut_background
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import Alpha, RgbImage
+from shm.workflows.nets import load_nets
 from shm.workflows.progress import progress
 
 OUTPUTS = ("alpha", "cutout", "trimap")
@@ -34,7 +34,7 @@ class PredictRun:
     outputs: tuple[str, ...] = ("alpha",)
     background: str | None = None
     device: str = "auto"
-    max_side: int = MAX_SIDE
+    max_side: int | None = None
     max_pixels: int = MAX_PIXELS
 
 
@@ -54,8 +54,7 @@ def predict(
     note: Callable[[str], None],
 ) -> Predicted:
     """Predict every photo; one that can't be read is noted, and the others go on."""
-    device = choose_device(run.device)
-    nets = load_model(checkpoint).to(device)
+    nets = load_nets(str(checkpoint), device=run.device, max_side=run.max_side)
     photos = list_photos(inputs)
     backdrop = None if run.background is None else read_backdrop(run.background)
     written: list[Path] = []
@@ -64,7 +63,7 @@ def predict(
         for photo, name in photos:
             try:
                 image = read_photo(photo, max_pixels=run.max_pixels)
-                matte = predict_alpha(nets, image, device=device, max_side=run.max_side)
+                matte = predict_alpha(nets.model, image, device=nets.device, max_side=nets.max_side)
             except ImageError as error:
                 failed.append((photo, str(error)))
                 note(f"  {photo}: {error}")

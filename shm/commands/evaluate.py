@@ -18,7 +18,11 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
 )
 @click.option("--csv", "csv_path", type=ANY_PATH, help="Write a line for each sample to this file.")
 @click.option("--sheet", type=ANY_PATH, help="Write pictures of the first samples to this PNG.")
-@click.option("--max-side", type=click.IntRange(min=32), default=1500, help="Longer side, pixels.")
+@click.option(
+    "--max-side",
+    type=click.IntRange(min=32),
+    help="Longer side at which to predict, pixels.  [default: the preset's]",
+)
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
 @JSON
 def command(
@@ -27,7 +31,7 @@ def command(
     split: str,
     csv_path: Path | None,
     sheet: Path | None,
-    max_side: int,
+    max_side: int | None,
     device: str,
     as_json: bool,
 ) -> None:

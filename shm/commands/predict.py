@@ -20,7 +20,11 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
     metavar="FILE|#rrggbb",
     help="Write NAME_composite.png: the person on this photo or colour.",
 )
-@click.option("--max-side", type=click.IntRange(min=32), default=1500, help="Longer side, pixels.")
+@click.option(
+    "--max-side",
+    type=click.IntRange(min=32),
+    help="Longer side at which to predict, pixels.  [default: the preset's]",
+)
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
 @JSON
 def command(checkpoint: Path, inputs: tuple[Path, ...], out: Path, **options: Any) -> None:  # noqa: ANN401

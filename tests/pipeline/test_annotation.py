@@ -209,10 +209,10 @@ def test_scaling_makes_no_new_labels(values: NDArray[np.integer], size: tuple[in
 
 
 def test_another_shape_is_refused() -> None:
-    with pytest.raises(AspectError, match=r"^the annotation is 128×96 but the photo is 100×100: another"):
+    with pytest.raises(AspectError, match=r"128×96 but the photo is 100×100: another"):
         fit_annotation(disc(), (100, 100))
 
 
 def test_a_lost_rotation_is_named() -> None:
-    with pytest.raises(AspectError, match=r"^the annotation is 640×480 but the photo is 480×640.*EXIF"):
+    with pytest.raises(AspectError, match=r"640×480 but the photo is 480×640.*EXIF"):
         fit_annotation(np.zeros((480, 640), np.uint8), (640, 480))

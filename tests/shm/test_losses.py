@@ -54,7 +54,11 @@ def test_the_gradient_of_the_composition_loss_is_the_contrast_of_the_colours() -
 
 
 def test_the_true_alpha_costs_nothing_and_any_other_something() -> None:
-    true, foreground, background = torch.rand(2, 1, 4, 4), torch.ones(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    true, foreground, background = (
+        torch.rand(2, 1, 4, 4),
+        torch.ones(2, 3, 4, 4),
+        torch.rand(2, 3, 4, 4),
+    )
     assert prediction_loss(true, true, foreground, background) == 0
     assert prediction_loss(1 - true, true, foreground, background) > 0
 

@@ -140,7 +140,9 @@ def test_a_failed_download_names_the_net_the_reason_and_the_cures(
     )
     monkeypatch.setattr(published, "_value_", nowhere)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(WeightsError, match=r"vgg16-bn: .*refused.*local file.*'scratch'") as refusal:
+    with pytest.raises(
+        WeightsError, match=r"vgg16-bn: .*refused.*local file.*'scratch'"
+    ) as refusal:
         build_mnet("vgg16-bn", weights="imagenet")
     assert "\n" not in str(refusal.value)
     assert isinstance(refusal.value, OSError)
@@ -159,8 +161,8 @@ class Trap:
 def test_a_file_that_could_run_code_is_refused_and_never_run(tmp_path: Path) -> None:
     sprung = tmp_path / "sprung"
     torch.save({"features.0.weight": Trap(sprung)}, tmp_path / "trap.pth")
-    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Trap(sprung)))
-    (tmp_path / "plain.safetensors").write_bytes(pickle.dumps(Trap(sprung)))
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Trap(sprung), protocol=2))
+    (tmp_path / "plain.safetensors").write_bytes(pickle.dumps(Trap(sprung), protocol=2))
     for name in ("trap.pth", "plain.pth", "plain.safetensors"):
         with pytest.raises(WeightsError, match=name):
             build_mnet("vgg16-bn", weights=tmp_path / name)
@@ -173,14 +175,14 @@ def test_a_missing_empty_or_cut_file_is_refused(suffix: str, tmp_path: Path) -> 
     with pytest.raises(WeightsError, match="is no file"):
         build_mnet("vgg16-bn", weights=path)
     path.touch()
-    with pytest.raises(WeightsError, match="vgg16-bn: .*read"):
+    with pytest.raises(WeightsError, match=r"vgg16-bn: .*read"):
         build_mnet("vgg16-bn", weights=path)
     if suffix == "pth":
         torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     else:
         save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="vgg16-bn: .*read"):
+    with pytest.raises(WeightsError, match=r"vgg16-bn: .*read"):
         build_mnet("vgg16-bn", weights=path)
 
 
