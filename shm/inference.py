@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shm.batch import normalise
 from shm.models import SemanticHumanMatting
+from shm.models.imagenet import normalise
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import Alpha, RgbImage, Size, Trimap, classes_to_trimap
 

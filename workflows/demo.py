@@ -22,7 +22,7 @@ from shm.workflows.nets import load_nets
 
 COLUMNS = ("photo", "mask", "trimap", "refined alpha", "composite", "prediction", "truth")
 SIZE = 384
-PER_FOREGROUND = 8
+PER_FOREGROUND = 4
 SHOWN = 6
 
 

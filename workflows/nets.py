@@ -9,8 +9,8 @@ from shm.checkpoint import load_model, read_metadata, resolve
 from shm.inference import MAX_SIDE, choose_device
 from shm.models import SemanticHumanMatting, build_mnet, build_tnet
 from shm.pipeline.errors import ShmError
-from shm.presets import PRESETS
-from shm.start import seed_torch
+from shm.training.presets import PRESETS
+from shm.training.start import seed_torch
 
 UNTRAINED = "untrained:"
 """Prefix of a preset's name that stands for its nets as they start: the least that counts."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.config import Phase, PhaseConfig, TrainConfig
 from shm.datasets.store import Store, StoreError, open_store
 from shm.datasets.stream import CropConfig, training_batches, whole_samples
 from shm.inference import choose_device
 from shm.pipeline.errors import ShmError
-from shm.training import PhaseResult, train_phase
+from shm.training.config import Phase, PhaseConfig, TrainConfig
+from shm.training.phase import PhaseResult, train_phase
 from shm.workflows.progress import progress
 
 

@@ -7,16 +7,14 @@ from shm.datasets.sample.corpus import (
     SampleConfig,
     SampleConfigError,
     SampleFolderError,
-    SampleSummary,
     write_portrait,
-    write_sample,
+    write_scenery,
 )
 
 __all__ = [
     "SampleConfig",
     "SampleConfigError",
     "SampleFolderError",
-    "SampleSummary",
     "write_portrait",
-    "write_sample",
+    "write_scenery",
 ]

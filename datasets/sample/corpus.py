@@ -1,6 +1,5 @@
 """The sample corpus on disk: portraits, rough masks, the truth, and backgrounds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,28 +48,8 @@ class SampleConfig:
             raise SampleConfigError(f"size = {self.size} pixels: at least {MIN_SIZE} are needed")
 
 
-@dataclass(frozen=True)
-class SampleSummary:
-    """What was written: counts of portraits and of backgrounds."""
-
-    people: int
-    backgrounds: int
-
-
-def write_sample(
-    folder: Path, config: SampleConfig, on_progress: Callable[[], None] | None = None
-) -> SampleSummary:
-    """Write the sample corpus; the same configuration gives the same bytes.
-
-    Files of the same names are replaced, each at once; others are left alone.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets ``images``, ``masks`` (0 or 255: alpha of at least 128), ``truth/alphas``,
-        ``truth/foregrounds`` and ``backgrounds/VOCdevkit/VOC2012``.
-    on_progress : callable, optional
-        Called after each portrait.
+def write_scenery(folder: Path) -> int:
+    """Write the backgrounds, to ``backgrounds/VOCdevkit/VOC2012``; returns how many there are.
 
     Raises
     ------
@@ -81,16 +60,16 @@ def write_sample(
     """
     if folder.exists() and not folder.is_dir():
         raise SampleFolderError(f"{folder} is a file: name a folder for the sample corpus")
-    backgrounds = write_backgrounds(folder / "backgrounds")
-    for index in range(config.people):
-        write_portrait(folder, config, index)
-        if on_progress is not None:
-            on_progress()
-    return SampleSummary(config.people, backgrounds)
+    return write_backgrounds(folder / "backgrounds")
 
 
 def write_portrait(folder: Path, config: SampleConfig, index: int) -> None:
-    """Write the four files of one portrait; independent of all others."""
+    """Write one portrait: photo, mask (alpha of at least 128), true alpha and foreground.
+
+    They go to ``images``, ``masks``, ``truth/alphas`` and ``truth/foregrounds``. No portrait
+    depends on another; the same configuration gives the same bytes. Files of the same names are
+    replaced, each at once.
+    """
     portrait = render(random_person(config.seed, index, config.size), config.seed, index)
     name = f"person_{index:04d}"
     mask = np.where(portrait.alpha >= 128, 255, 0).astype(np.uint8)

@@ -9,7 +9,7 @@ from shm.commands.options import ANY_PATH, say
 
 @click.command()
 @click.argument("folder", type=ANY_PATH, default="demo")
-@click.option("--people", type=click.IntRange(8, 500), default=48, help="Generated portraits.")
+@click.option("--people", type=click.IntRange(8, 500), default=96, help="Generated portraits.")
 def command(folder: Path, people: int) -> None:
     """Run the whole chain on the sample corpus, in FOLDER, with the light preset.
 

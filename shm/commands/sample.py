@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, SEED, print_json, say
+from shm.commands.options import ANY_PATH, JSON, SEED, cluster_options, print_json, say
 
 
 @click.command()
@@ -12,17 +12,29 @@ from shm.commands.options import ANY_PATH, JSON, SEED, print_json, say
 @click.option("--people", type=click.IntRange(1, 9999), default=24, help="How many portraits.")
 @click.option("--size", type=click.IntRange(64, 4096), default=512, help="Longer side, pixels.")
 @SEED
+@cluster_options
 @JSON
-def command(folder: Path, people: int, size: int, seed: int, as_json: bool) -> None:
+def command(
+    folder: Path,
+    people: int,
+    size: int,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
     """Write a sample corpus to FOLDER: portraits with masks, and backgrounds.
 
     The people are generated, so that their true alphas and colours are known (FOLDER/truth); the
     backgrounds are cut from photos and laid out like Pascal VOC. The same seed gives the same
     bytes.
     """
+    from shm.datasets.sample import SampleConfig
+    from shm.workflows.engine import ClusterConfig
     from shm.workflows.sample import sample_corpus
 
-    summary = sample_corpus(folder, people=people, size=size, seed=seed)
+    config = SampleConfig(people=people, size=size, seed=seed)
+    summary = sample_corpus(folder, config, ClusterConfig(workers=workers, scheduler=scheduler))
     if as_json:
         print_json(summary)
         return

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from shm.commands.options import ANY_PATH, JSON, print_json, say
-from shm.config import Phase
-from shm.presets import PRESETS
+from shm.training.config import Phase
+from shm.training.presets import PRESETS
 
 
 @click.command()
@@ -89,7 +89,7 @@ def command(store: Path, run: Path, as_json: bool, **options: Any) -> None:  # n
 
 def configure(options: dict[str, Any]) -> Any:  # noqa: ANN401
     """Return the preset with what the options change of it."""
-    from shm.config import from_dict
+    from shm.training.config import from_dict
 
     base = PRESETS[options["preset"]]
     changes: dict[str, Any] = {"seed": options["seed"]}

@@ -13,7 +13,7 @@ import pytest
 from defusedxml import ElementTree
 from PIL import Image
 
-from shm.datasets.sample import SampleConfig, write_portrait, write_sample
+from shm.datasets.sample import SampleConfig, write_portrait, write_scenery
 from shm.datasets.sample.backgrounds import SCENES, cut_photo, write_backgrounds
 from shm.datasets.sample.layer import Layer, rgb
 from shm.datasets.sample.person import HAIR_STYLES, Person, random_person
@@ -41,6 +41,12 @@ def digests(folder: Path) -> dict[str, str]:
 def pixels(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+def write_sample(folder: Path, config: SampleConfig) -> None:
+    write_scenery(folder)
+    for index in range(config.people):
+        write_portrait(folder, config, index)
 
 
 @pytest.fixture(scope="module")
@@ -252,13 +258,6 @@ def test_nothing_is_fetched_from_the_network(
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert write_backgrounds(tmp_path) == len(SCENES)
-
-
-def test_progress_is_told_once_a_portrait(tmp_path: Path) -> None:
-    calls: list[int] = []
-    summary = write_sample(tmp_path, SampleConfig(people=2, size=64), lambda: calls.append(1))
-    assert len(calls) == summary.people == 2
-    assert summary.backgrounds == len(SCENES)
 
 
 def test_an_interrupted_write_leaves_the_old_file(

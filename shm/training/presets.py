@@ -1,6 +1,6 @@
 """Complete configurations to start from, by name."""
 
-from shm.config import OptimiserConfig, PhaseConfig, Phases, TrainConfig
+from shm.training.config import OptimiserConfig, PhaseConfig, Phases, TrainConfig
 
 _PAPER_ADAM = OptimiserConfig(learning_rate=1e-5)
 
@@ -52,31 +52,28 @@ LIGHT = TrainConfig(
     mnet_weights="scratch",
     phases=Phases(
         tnet=PhaseConfig(
-            steps=240,
+            steps=480,
             batch=8,
-            optimiser=OptimiserConfig(learning_rate=1e-3),
+            optimiser=OptimiserConfig(learning_rate=3e-3, schedule="cosine", warmup=30),
             crop=160,
-            crop_sizes=(320, 480, 640, 800),
             centred_on_unknown=False,
             rotation=10.0,
         ),
         mnet=PhaseConfig(
-            steps=160,
+            steps=240,
             batch=8,
-            optimiser=OptimiserConfig(learning_rate=1e-3),
+            optimiser=OptimiserConfig(learning_rate=2e-3, schedule="cosine", warmup=30),
             crop=160,
-            crop_sizes=(320, 480, 640),
         ),
         end_to_end=PhaseConfig(
-            steps=100,
+            steps=160,
             batch=8,
-            optimiser=OptimiserConfig(learning_rate=3e-4),
+            optimiser=OptimiserConfig(learning_rate=5e-4, schedule="cosine"),
             crop=160,
-            crop_sizes=(320, 480, 640),
         ),
     ),
     # At which photos are about as large to the nets as what was cut for them to learn from.
-    max_side=400,
+    max_side=320,
     log_every=10,
     validate_every=80,
     picture_every=80,

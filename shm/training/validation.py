@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from shm.batch import RawSamples, classes_of, one_hot
 from shm.inference import MAX_SIDE, Forward, Matte, estimate_matte, evaluating, to_matte
 from shm.metrics import score
 from shm.pictures import PictureRow
 from shm.pipeline.values import Alpha, RgbImage, Trimap
+from shm.training.batch import RawSamples, classes_of, one_hot
 
 Figures = dict[str, dict[str, float]]
 """``figures["whole"]["sad"]`` and so on, as `shm.metrics.score` gives them."""

@@ -1,15 +1,18 @@
 """What decides a training run: frozen settings, checked as they are made."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import dacite
 
 from shm.losses import LossConfig
 from shm.pipeline.errors import ShmError
+
+Schedule = Literal["constant", "cosine"]
 
 
 class ConfigError(ShmError, ValueError):
@@ -32,12 +35,16 @@ def _at_least(bound: float, **settings: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimiserConfig:
-    """Adam, with a constant learning rate.
+    """Adam, and how its learning rate goes over the steps.
 
     Parameters
     ----------
     learning_rate : float
         The paper's is 1e-5, for nets that start from ImageNet.
+    schedule : ``"constant"`` (the paper's) or ``"cosine"``
+        Constant, or falling to zero along half a cosine.
+    warmup : int
+        Steps over which the rate rises from zero first.
     betas : two floats in [0, 1)
         Decay of the running means of the gradient and of its square.
     weight_decay : float
@@ -45,13 +52,25 @@ class OptimiserConfig:
     """
 
     learning_rate: float
+    schedule: Schedule = "constant"
+    warmup: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(0, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
+        _at_least(0, warmup=self.warmup)
+        if self.schedule not in get_args(Schedule):
+            known = ", ".join(get_args(Schedule))
+            raise ConfigError(f"schedule is {self.schedule!r}: choose one of {known}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas are {self.betas}: each lies in [0, 1)")
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step, 0 .. steps - 1."""
+        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        fall = (1 + math.cos(math.pi * step / steps)) / 2 if self.schedule == "cosine" else 1.0
+        return self.learning_rate * warm * fall
 
 
 @dataclass(frozen=True, kw_only=True)

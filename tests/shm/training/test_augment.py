@@ -3,9 +3,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from shm.augment import Window, draw_window, matte_crops, rotate, rotation_angles
-from shm.batch import Batch, BatchError, RawBatch, classes_of, normalise, one_hot, to_device
+from shm.models.imagenet import normalise
 from shm.pipeline.values import TrimapClass
+from shm.training.augment import Window, draw_window, matte_crops, rotate, rotation_angles
+from shm.training.batch import (
+    Batch,
+    BatchError,
+    RawBatch,
+    classes_of,
+    one_hot,
+    to_device,
+)
 
 CPU = torch.device("cpu")
 

@@ -7,12 +7,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from shm.augment import matte_crops, rotate, rotation_angles
-from shm.batch import Batch
-from shm.config import Phase, TrainConfig
 from shm.inference import Forward
 from shm.losses import alpha_loss, composition_loss, trimap_loss
 from shm.models import SemanticHumanMatting, TNet, alpha_from_trimap, fuse
+from shm.training.augment import matte_crops, rotate, rotation_angles
+from shm.training.batch import Batch
+from shm.training.config import Phase, TrainConfig
 
 Losses = dict[str, Tensor]
 """Scalars by name; ``total`` is what is minimised."""

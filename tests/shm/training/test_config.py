@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shm.config import (
+from shm.training.config import (
     ConfigError,
     OptimiserConfig,
     Phase,
@@ -12,7 +12,7 @@ from shm.config import (
     from_dict,
     to_dict,
 )
-from shm.presets import PRESETS
+from shm.training.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", PRESETS)

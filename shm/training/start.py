@@ -14,10 +14,10 @@ from shm.checkpoint import (
     put_weights,
     resolve,
 )
-from shm.config import Phase, TrainConfig
 from shm.models import SemanticHumanMatting, build_mnet, build_tnet
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import digest
+from shm.training.config import Phase, TrainConfig
 
 
 class TrainingError(ShmError, RuntimeError):

@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from shm.checkpoint import Metadata, last_step, load_state, read_metadata, resolve, save
-from shm.config import Phase, TrainConfig, to_dict
-from shm.start import TrainingError, empty_nets, load_phase, phase_weights
+from shm.training.config import Phase, TrainConfig, to_dict
+from shm.training.start import TrainingError, empty_nets, load_phase, phase_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class PhaseCheckpoints:
 
 
 def _deciding(config: Mapping[str, Any], phase: Phase) -> dict[str, Any]:
-    """Return the settings that decide what a step does: not how many there are, nor the log."""
+    """Return the settings that decide what a step does; under a constant rate, not how many."""
     nets = {
         Phase.TNET: ("tnet", "tnet_weights"),
         Phase.MNET: ("mnet", "mnet_weights"),
@@ -150,7 +150,10 @@ def _deciding(config: Mapping[str, Any], phase: Phase) -> dict[str, Any]:
     }
     settings = config.get("phases", {}).get(phase.value.replace("-", "_"), {})
     deciding = {name: config.get(name) for name in ("seed", "losses", *nets[phase])}
-    deciding |= {name: value for name, value in settings.items() if name != "steps"}
+    constant = settings.get("optimiser", {}).get("schedule") == "constant"
+    deciding |= {
+        name: value for name, value in settings.items() if not (constant and name == "steps")
+    }
     # As JSON has them, for so they come back from a checkpoint.
     plain: dict[str, Any] = json.loads(json.dumps(deciding))
     return plain

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from shm.config import Phase, TrainConfig
-from shm.log import TrainingLog
-from shm.phase_checkpoint import Best, PhaseCheckpoints
-from shm.start import TrainingError, fresh_nets
-from shm.trainer import Batches, OnStep, Samples, Trainer
+from shm.training.config import Phase, TrainConfig
+from shm.training.log import TrainingLog
+from shm.training.phase_checkpoint import Best, PhaseCheckpoints
+from shm.training.start import TrainingError, fresh_nets
+from shm.training.trainer import Batches, OnStep, Samples, Trainer
 
 __all__ = ["PhaseResult", "TrainingError", "train_phase"]
 

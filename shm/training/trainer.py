@@ -15,15 +15,15 @@ import torch
 from torch import nn
 from torch.nn.utils import get_total_norm
 
-from shm.batch import RawBatch, RawSamples, to_device
 from shm.checkpoint import last_step
-from shm.config import Phase, TrainConfig
-from shm.log import TrainingLog, Window
-from shm.objective import OBJECTIVES
-from shm.phase_checkpoint import Best, Kept, PhaseCheckpoints
 from shm.pictures import write_grid
-from shm.start import TrainingError, seed_torch
-from shm.validation import validate
+from shm.training.batch import RawBatch, RawSamples, to_device
+from shm.training.config import Phase, TrainConfig
+from shm.training.log import TrainingLog, Window
+from shm.training.objective import OBJECTIVES
+from shm.training.phase_checkpoint import Best, Kept, PhaseCheckpoints
+from shm.training.start import TrainingError, seed_torch
+from shm.training.validation import validate
 
 PICTURES = 4
 """How many validation samples a picture grid shows."""
@@ -105,7 +105,7 @@ class Trainer:
 
     def _tell(self, log: TrainingLog) -> None:
         if self._due(self.config.log_every):
-            rate = self.settings.optimiser.learning_rate
+            rate = self.optimiser.param_groups[0]["lr"]
             log.write({"step": self.step, "kind": "train", **self.window.summary(), "lr": rate})
             self.window = Window()
 
@@ -124,6 +124,8 @@ class Trainer:
         for name, value in figures.items():
             if not math.isfinite(value):
                 raise TrainingError(self._not_finite(name, value, batch.ids))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.optimiser.rate(self.step, self.settings.steps)
         self.optimiser.step()
         self.step += 1
         return figures

@@ -8,14 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shm.models.imagenet import normalise
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import TRIMAP_VALUES, TrimapClass
-
-MEAN = (0.485, 0.456, 0.406)
-"""Mean of ImageNet's red, green and blue in [0, 1]: what pretrained encoders were fed."""
-
-DEVIATION = (0.229, 0.224, 0.225)
-"""Standard deviation of the same."""
 
 
 class BatchError(ShmError, ValueError):
@@ -71,15 +66,6 @@ class Batch:
     foreground: Tensor
     background: Tensor
     ids: tuple[str, ...]
-
-
-def normalise(rgb: Tensor) -> Tensor:
-    """Return RGB in [0, 1], (..., 3, H, W), with ImageNet's mean and deviation taken out."""
-    mean, deviation = (
-        torch.tensor(three, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1)
-        for three in (MEAN, DEVIATION)
-    )
-    return (rgb - mean) / deviation
 
 
 def classes_of(trimap: Tensor, ids: Sequence[str] = ()) -> Tensor:

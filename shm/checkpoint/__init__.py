@@ -19,9 +19,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from shm.metadata import Metadata, read_metadata, with_metadata
-from shm.models import SemanticHumanMatting, build_mnet, build_tnet
-from shm.pointer import (
+from shm.checkpoint.metadata import Metadata, read_metadata, with_metadata
+from shm.checkpoint.pointer import (
     FORMAT,
     NAMES,
     CheckpointError,
@@ -33,6 +32,7 @@ from shm.pointer import (
     write_durably,
     write_pointer,
 )
+from shm.models import SemanticHumanMatting, build_mnet, build_tnet
 
 __all__ = [
     "CheckpointError",

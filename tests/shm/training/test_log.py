@@ -2,7 +2,7 @@ import json
 import math
 from pathlib import Path
 
-from shm.log import Record, TrainingLog, cut_log, read_log
+from shm.training.log import Record, TrainingLog, cut_log, read_log
 
 
 def record(step: int, loss: float = 0.1) -> Record:

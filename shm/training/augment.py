@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from shm.batch import Batch
 from shm.pipeline.seed import generator
 from shm.pipeline.values import TrimapClass
+from shm.training.batch import Batch
 
 
 def rotate(image: Tensor, classes: Tensor, degrees: Sequence[float]) -> tuple[Tensor, Tensor]:

@@ -11,9 +11,9 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from shm.checkpoint.pointer import FORMAT, CheckpointError, brief, other_format
 from shm.models import ModelError
 from shm.models.build import parameters
-from shm.pointer import FORMAT, CheckpointError, brief, other_format
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from shm.batch import RawBatch, RawSamples
 from shm.checkpoint import CheckpointError, load_weights, resolve
-from shm.config import OptimiserConfig, Phase, PhaseConfig, Phases, TrainConfig
-from shm.log import Record, read_log
 from shm.pipeline.seed import generator
-from shm.training import PhaseResult, TrainingError, train_phase
+from shm.training.batch import RawBatch, RawSamples
+from shm.training.config import OptimiserConfig, Phase, PhaseConfig, Phases, TrainConfig
+from shm.training.log import Record, read_log
+from shm.training.phase import PhaseResult, TrainingError, train_phase
 
 CPU = torch.device("cpu")
 SIDE = 32

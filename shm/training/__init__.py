@@ -1,0 +1,1 @@
+"""Training: configuration, batches, objectives, and the loop that any kill may interrupt."""
