@@ -51,7 +51,7 @@ def run_demo(folder: Path, *, people: int, note: Callable[[str], None]) -> DemoF
     run = folder / "run"
     if not (corpus / "images").exists():
         _run(note, "shm-data", "sample", corpus, "--people", people, "--size", SIZE)
-    _run(note, "shm-data", "prepare", corpus, store, "--size", SIZE, "--split", "0.7,0.1,0.2")
+    _run(note, "shm-data", "prepare", corpus, store, "--size", SIZE, "--split", "0.8,0.1,0.1")
     backgrounds = corpus / "backgrounds"
     options = ("--backgrounds", backgrounds, "--per-foreground", PER_FOREGROUND)
     _run(note, "shm-data", "composite", store, train, *options)

@@ -48,7 +48,8 @@ def load_nets(name: str, *, device: str = "auto", max_side: int | None = None) -
         path = resolve(Path(name))
         model = load_model(path)
         own = int(read_metadata(path).config.get("max_side", MAX_SIDE))
-    return Nets(model=model.to(place).eval(), device=place, max_side=max_side or own)
+    model = model.to(memory_format=torch.channels_last).to(place).eval()
+    return Nets(model=model, device=place, max_side=max_side or own)
 
 
 def _untrained(preset: str) -> tuple[SemanticHumanMatting, int]:

@@ -20,15 +20,10 @@ class TrainError(ShmError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRun:
-    """Where a run trains and how its data is fed; none of it changes a result.
-
-    `validation_samples` bounds how many samples of the validation split each validation takes;
-    they are taken evenly from it.
-    """
+    """Where a run trains, and how many processes feed it; neither changes a batch."""
 
     device: str = "auto"
     workers: int = 0
-    validation_samples: int = 64
 
 
 def train(
@@ -85,7 +80,7 @@ def train_one(
     has_validation = any(True for _ in store.samples("validation"))
 
     def validation() -> Iterator[Any]:
-        return whole_samples(store.path, "validation", settings.validation_samples)
+        return whole_samples(store.path, "validation", config.validation_samples)
 
     with progress(str(phase), phase_config.steps, "step") as bar:
         return train_phase(

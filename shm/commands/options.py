@@ -54,6 +54,13 @@ MAX_MEGAPIXELS = click.option(
 )
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def cluster_options(command: Command) -> Command:
     """Add ``--workers`` and ``--scheduler``."""
     command = click.option(
@@ -64,7 +71,7 @@ def cluster_options(command: Command) -> Command:
     return click.option(
         "--workers",
         type=click.IntRange(min=1),
-        default=lambda: len(os.sched_getaffinity(0)),
+        default=cores,
         show_default="one a core",
         help="Processes on this machine.",
     )(command)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import ANY_PATH, JSON, cores, print_json, say
 from shm.training.config import Phase
 from shm.training.presets import PRESETS
 
@@ -42,7 +42,11 @@ from shm.training.presets import PRESETS
 @click.option("--mnet", type=ANY_PATH, help="End to end: an M-Net from elsewhere than the run.")
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
 @click.option(
-    "--workers", type=click.IntRange(min=0), default=0, help="Processes that read the store."
+    "--workers",
+    type=click.IntRange(min=0),
+    default=lambda: min(8, cores() - 1),
+    show_default="one a core but one, at most 8",
+    help="Processes that read the store; 0: the training process itself.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
 @JSON

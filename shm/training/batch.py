@@ -12,6 +12,9 @@ from shm.models.imagenet import normalise
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import TRIMAP_VALUES, TrimapClass
 
+LAYOUT = torch.channels_last
+"""How nets and batches lie in memory: convolutions of few channels take half the time on a CPU."""
+
 
 class BatchError(ShmError, ValueError):
     """A batch holds what no store of ours should give."""
@@ -123,7 +126,7 @@ def to_device(raw: RawBatch, device: torch.device) -> Batch:
     # The trimap is checked where it lies, so that no accelerator is waited for.
     classes = classes_of(raw["trimap"], raw["id"]).to(device, non_blocking=True)
     image, alpha, foreground, background = (
-        pixels.to(device, non_blocking=True).float() / 255
+        pixels.to(device, non_blocking=True).float().contiguous(memory_format=LAYOUT) / 255
         for pixels in (raw["image"], raw["alpha"], raw["foreground"], raw["background"])
     )
     return Batch(

@@ -153,6 +153,8 @@ class TrainConfig:
         Longer side in pixels at which whole samples are predicted; larger ones are shrunk for it.
     log_every, validate_every, picture_every, checkpoint_every : int
         Steps between two log lines, validations, picture grids and checkpoints.
+    validation_samples : int
+        How many samples of the validation split each validation takes, evenly from it.
     """
 
     preset: str
@@ -166,6 +168,7 @@ class TrainConfig:
     max_side: int = 1500
     log_every: int = 10
     validate_every: int = 500
+    validation_samples: int = 64
     picture_every: int = 500
     checkpoint_every: int = 100
 
@@ -174,6 +177,7 @@ class TrainConfig:
             1,
             log_every=self.log_every,
             validate_every=self.validate_every,
+            validation_samples=self.validation_samples,
             picture_every=self.picture_every,
             checkpoint_every=self.checkpoint_every,
         )

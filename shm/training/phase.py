@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from shm.training.batch import LAYOUT
 from shm.training.config import Phase, TrainConfig
 from shm.training.log import TrainingLog
 from shm.training.phase_checkpoint import Best, PhaseCheckpoints
@@ -94,7 +95,8 @@ def train_phase(
     else:
         nets = kept.nets
         note(f"{phase}: going on from step {kept.step} of {steps}")
-    trainer = Trainer(phase, config, nets.to(device), checkpoints, device)
+    nets = nets.to(memory_format=LAYOUT).to(device)
+    trainer = Trainer(phase, config, nets, checkpoints, device)
     start = trainer.restore(kept) if kept is not None else 0
     with TrainingLog(checkpoints.folder, step=start) as log:
         trainer.run(batches, validation, log, on_step or (lambda _step, _losses: None))

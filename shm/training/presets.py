@@ -39,6 +39,7 @@ PAPER = TrainConfig(
     ),
     log_every=50,
     validate_every=2000,
+    validation_samples=500,
     picture_every=2000,
     checkpoint_every=500,
 )
@@ -52,7 +53,7 @@ LIGHT = TrainConfig(
     mnet_weights="scratch",
     phases=Phases(
         tnet=PhaseConfig(
-            steps=480,
+            steps=560,
             batch=8,
             optimiser=OptimiserConfig(learning_rate=3e-3, schedule="cosine", warmup=30),
             crop=160,
@@ -60,13 +61,13 @@ LIGHT = TrainConfig(
             rotation=10.0,
         ),
         mnet=PhaseConfig(
-            steps=240,
+            steps=200,
             batch=8,
             optimiser=OptimiserConfig(learning_rate=2e-3, schedule="cosine", warmup=30),
             crop=160,
         ),
         end_to_end=PhaseConfig(
-            steps=160,
+            steps=200,
             batch=8,
             optimiser=OptimiserConfig(learning_rate=5e-4, schedule="cosine"),
             crop=160,
@@ -75,9 +76,10 @@ LIGHT = TrainConfig(
     # At which photos are about as large to the nets as what was cut for them to learn from.
     max_side=320,
     log_every=10,
-    validate_every=80,
-    picture_every=80,
-    checkpoint_every=20,
+    validate_every=120,
+    validation_samples=24,
+    picture_every=120,
+    checkpoint_every=40,
 )
 """Small nets from scratch: all three phases in minutes on two CPU cores, to see the whole way."""
 

@@ -14,7 +14,7 @@ from tests.datasets.stores import write_store
 from tests.workflows.corpora import all_files, command, kill_when, run
 
 STEPS = 12
-LIMITS = ("--steps", STEPS, "--batch", 2, "--crop", 32)
+LIMITS = ("--steps", STEPS, "--batch", 2, "--crop", 32, "--workers", 0)
 
 
 def train(folder: Path, name: str, *more: object) -> tuple[object, ...]:

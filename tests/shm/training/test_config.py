@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -90,3 +91,22 @@ def test_matte_crops_must_fit_into_what_tnet_sees() -> None:
         )
     with pytest.raises(ConfigError, match="go together"):
         PhaseConfig(steps=1, batch=1, optimiser=adam, crop=320, matte_crop=320)
+
+
+def test_a_cosine_rises_over_its_warm_up_and_falls_to_nearly_nothing() -> None:
+    adam = OptimiserConfig(learning_rate=1.0, schedule="cosine", warmup=10)
+    rates = [adam.rate(step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == pytest.approx((1 + math.cos(math.pi * 0.09)) / 2)
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[-1] < 0.001
+
+
+def test_a_constant_rate_is_one() -> None:
+    adam = OptimiserConfig(learning_rate=1e-5)
+    assert {adam.rate(step, 7) for step in range(7)} == {1e-5}
+
+
+def test_an_unknown_schedule_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="constant, cosine"):
+        OptimiserConfig(learning_rate=1.0, schedule="linear")  # type: ignore[arg-type]
