@@ -1,6 +1,7 @@
 """A photo to paste people on."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shm.datasets.tree import Tree
@@ -49,3 +50,15 @@ def plain(tree: Tree, image: str, *, id: str) -> Background:  # noqa: A002 - the
     """Return an image of the tree as a background of which nothing is known."""
     source = PurePosixPath(tree.root.name, image).as_posix()
     return Background(id=id, path=tree.root / image, source=source, person=None)
+
+
+def known_person(copies: Iterable[Background]) -> bool | None:
+    """Return what is known of any of the copies; a person in one is a person in all."""
+    known = [copy.person for copy in copies if copy.person is not None]
+    return any(known) if known else None
+
+
+def merged(copies: Sequence[Background]) -> Background:
+    """Return the first of some copies, with what is known of any of them."""
+    licence = next((copy.licence for copy in copies if copy.licence), None)
+    return replace(copies[0], person=known_person(copies), licence=licence)

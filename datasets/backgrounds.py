@@ -5,13 +5,13 @@ unknown, which is not the same as empty.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from shm.datasets import coco, voc
-from shm.datasets.background import Background, BackgroundError, plain
+from shm.datasets.background import Background, BackgroundError, known_person, merged, plain
 from shm.datasets.duplicates import equal_files
 from shm.datasets.pairs import Reject
 from shm.datasets.tree import list_tree
@@ -56,7 +56,9 @@ def find_backgrounds(root: Path) -> list[Background]:
     if not root.is_dir():
         raise BackgroundError(f"{root}: there is no such folder of backgrounds")
     tree = list_tree(root)
-    found = {**coco.find(tree), **voc.find(tree)}
+    found = coco.find(tree)
+    for image, background in voc.find(tree).items():
+        found[image] = merged([found[image], background]) if image in found else background
     # What COCO or VOC do not list is a plain photo of the folder.
     for image in tree.images:
         if image not in found and not voc.is_label_map(image):
@@ -103,7 +105,7 @@ def choose_backgrounds(
             reason = f"the same file as {found[group[0]].source}"
             rejects.append(Reject(background.source, reason, duplicate=True))
         else:
-            accepted.append(_merged([found[copy] for copy in group]))
+            accepted.append(merged([found[copy] for copy in group]))
     return tuple(accepted), tuple(rejects)
 
 
@@ -112,24 +114,12 @@ def _equal(found: Sequence[Background]) -> list[list[int]]:
     return [[fit[copy] for copy in group] for group in equal_files([found[i].path for i in fit])]
 
 
-def _person(copies: Iterable[Background]) -> bool | None:
-    """Return what is known of any of the copies; a person in one is a person in all."""
-    known = [copy.person for copy in copies if copy.person is not None]
-    return any(known) if known else None
-
-
-def _merged(copies: list[Background]) -> Background:
-    """Return the first of some copies, with what is known of any of them."""
-    licence = next((copy.licence for copy in copies if copy.licence), None)
-    return replace(copies[0], person=_person(copies), licence=licence)
-
-
 def _refusal(
     copies: list[Background], background: Background, people: Policy, unlabelled: Policy
 ) -> str | None:
     if background.unfit is not None:
         return background.unfit
-    person = _person(copies)
+    person = known_person(copies)
     if person and people == "exclude":
         other = next(copy.source for copy in copies if copy.person)
         where = "it" if background.person else f"its copy {other}"

@@ -13,7 +13,7 @@ from typing import IO
 import ijson
 from ijson import JSONError
 
-from shm.datasets.background import Background, BackgroundError, plain
+from shm.datasets.background import Background, BackgroundError, merged, plain
 from shm.datasets.tree import Tree
 
 _PREFIX = "instances_"
@@ -54,7 +54,8 @@ def find(tree: Tree) -> dict[str, Background]:
     known = set(tree.images)
     found: dict[str, Background] = {}
     for path in _annotation_files(tree):
-        found |= _photos(tree, path, known)
+        for image, background in _photos(tree, path, known).items():
+            found[image] = merged([found[image], background]) if image in found else background
     return found
 
 

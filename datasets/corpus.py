@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from shm.datasets.duplicates import without_duplicates
+from shm.datasets.image import MAX_PIXELS
 from shm.datasets.layouts import LAYOUTS, roles
 from shm.datasets.pairs import Corpus, CorpusError, Found, Pair, Reject
 from shm.datasets.tree import Tree, list_tree, stem_of, suffix_of, summarise
@@ -14,7 +15,7 @@ __all__ = ["Corpus", "CorpusError", "Pair", "Reject", "open_corpus"]
 _UNSAFE = str.maketrans(dict.fromkeys('<>:"/\\|?*' + "".join(map(chr, range(32))) + "\x7f", "_"))
 
 
-def open_corpus(root: Path, layout: str = "auto") -> Corpus:
+def open_corpus(root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXELS) -> Corpus:
     """Find the pairs of a raw corpus.
 
     Photos that are the same file, or of one name and the same picture at another size, are in the
@@ -27,6 +28,8 @@ def open_corpus(root: Path, layout: str = "auto") -> Corpus:
         A folder, or a manifest file.
     layout : str
         A key of `LAYOUTS`, or ``auto`` for the first that fits.
+    max_pixels : int
+        Height × width above which no image is looked into.
 
     Returns
     -------
@@ -43,11 +46,11 @@ def open_corpus(root: Path, layout: str = "auto") -> Corpus:
     if layout != "auto" and layout not in LAYOUTS:
         known = ", ".join(["auto", *LAYOUTS])
         raise CorpusError(f"no layout is called {layout!r}: choose one of {known}")
-    tree = list_tree(root)
+    tree = list_tree(root, max_pixels=max_pixels)
     name, found = _find(tree, layout)
     if not found.pairs and not found.rejects:
         raise CorpusError(_nothing_found(root, tree, layout))
-    kept, doubles = without_duplicates(tree.root, found.pairs)
+    kept, doubles = without_duplicates(tree.root, found.pairs, max_pixels=max_pixels)
     pairs = _named(kept)
     return Corpus(
         root=tree.root,

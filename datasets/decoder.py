@@ -4,6 +4,7 @@ Nothing is decoded before its header has passed: format, size in pixels, number 
 decoder raises, whatever it is, becomes an `ImageError` of one line.
 """
 
+import errno
 import struct
 import warnings
 from collections.abc import Iterator
@@ -33,6 +34,9 @@ _UPRIGHT = {
 }
 """By EXIF orientation, what turns the pixels upright: swap the axes, flip rows, flip columns."""
 
+_NOT_THE_FILE = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
+"""What goes wrong with the machine rather than with a file: it may be read another time."""
+
 _Value = TypeVar("_Value", bound=np.generic)
 
 
@@ -42,6 +46,10 @@ class ImageError(ShmError, ValueError):
     def __init__(self, reason: str, path: Path) -> None:
         super().__init__(reason)
         self.path = path
+
+    def __reduce__(self) -> tuple[type, tuple[str, Path]]:
+        """Survive the way from one process to another."""
+        return type(self), (str(self), self.path)
 
 
 @contextmanager
@@ -64,6 +72,8 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile]:
     except ImageError:
         raise
     except Exception as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NOT_THE_FILE:
+            raise
         raise ImageError(_reason(error), path) from error
 
 

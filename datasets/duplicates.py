@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.datasets.files import file_sha256
-from shm.datasets.image import ImageError, image_size, read_thumbnail
+from shm.datasets.image import MAX_PIXELS, ImageError, image_size, read_thumbnail
 from shm.datasets.layouts import roles
 from shm.datasets.pairs import Pair, Reject
 from shm.datasets.tree import stem_of
@@ -46,7 +46,9 @@ def equal_files(paths: Sequence[Path]) -> list[list[int]]:
     return sorted(groups)
 
 
-def without_duplicates(root: Path, pairs: Iterable[Pair]) -> tuple[list[Pair], list[Reject]]:
+def without_duplicates(
+    root: Path, pairs: Iterable[Pair], *, max_pixels: int = MAX_PIXELS
+) -> tuple[list[Pair], list[Reject]]:
     """Return the pairs with each photo once, and a reject for each of its other copies.
 
     Copies are equal files, and photos of one stem that show the same picture. A copy with a matte
@@ -58,6 +60,8 @@ def without_duplicates(root: Path, pairs: Iterable[Pair]) -> tuple[list[Pair], l
         What the paths of the pairs are relative to.
     pairs : iterable of Pair
         In any order.
+    max_pixels : int
+        Larger photos are not compared by what they show.
 
     Returns
     -------
@@ -75,7 +79,9 @@ def without_duplicates(root: Path, pairs: Iterable[Pair]) -> tuple[list[Pair], l
             by_stem[stem_of(pair.image).casefold()].append(index)
     for indices in by_stem.values():
         if len(indices) > 1:
-            doubles |= _same_pictures(root, [(index, ranked[index].image) for index in indices])
+            doubles |= _same_pictures(
+                root, [(index, ranked[index].image) for index in indices], max_pixels
+            )
     rejects = [Reject(ranked[index].image, reason, True) for index, reason in doubles.items()]
     kept = [pair for index, pair in enumerate(ranked) if index not in doubles]
     return (
@@ -89,15 +95,15 @@ def _rank(pair: Pair) -> tuple[bool, bool, bool, str, str]:
     return pair.alpha is None, pair.mask is None, unnamed, pair.image, pair.mask or ""
 
 
-def _same_pictures(root: Path, images: list[tuple[int, str]]) -> dict[int, str]:
+def _same_pictures(root: Path, images: list[tuple[int, str]], max_pixels: int) -> dict[int, str]:
     """Return a reason for each photo that shows the same as one before it."""
     reasons: dict[int, str] = {}
     kept: list[tuple[str, tuple[int, int]]] = []
     seen = _Seen(len(images))
     for index, image in images:
         try:
-            size = image_size(root / image)
-            thumbnail = read_thumbnail(root / image)
+            size = image_size(root / image, max_pixels=max_pixels)
+            thumbnail = read_thumbnail(root / image, max_pixels=max_pixels)
         except ImageError:
             continue  # it will be rejected with its reason when it is read
         original = seen.find_or_add(thumbnail, size[0] / size[1])

@@ -32,6 +32,9 @@ Kind = Literal["prepared", "composited"]
 Arrays = dict[str, NDArray[np.uint8]]
 Record = dict[str, Any]
 
+NO_BYTES = bytes(32)
+"""Digest of a shard that is not stored, since it is all zeros."""
+
 FIELDS: dict[Kind, dict[str, int]] = {
     "prepared": {"image": 3, "alpha": 1, "trimap": 1, "foreground": 3},
     "composited": {"image": 3, "alpha": 1, "trimap": 1, "foreground": 3, "background": 3},
@@ -158,7 +161,13 @@ class Store:
     @cached_property
     def _arrays(self) -> dict[str, zarr.Array[Any]]:
         names = [*self.fields, "record", "digest"]
-        return {name: self._group[name] for name in names}  # type: ignore[misc]
+        try:
+            return {name: self._group[name] for name in names}  # type: ignore[misc]
+        except (KeyError, ValueError, OSError) as error:
+            raise DamageError(
+                f"{self.path}: the metadata of {error} is missing or damaged; delete the store and "
+                "make it again"
+            ) from error
 
     # ---------------------------------------------------------------- writing
 
@@ -189,7 +198,7 @@ class Store:
                     height, width = sample[name].shape[:2]
                     block[at, :height, :width] = sample[name]
             array[slots.start : slots.stop] = block
-            digests[place] = np.frombuffer(self._digest(name, shard) or bytes(32), np.uint8)
+            digests[place] = np.frombuffer(self._digest(name, shard) or NO_BYTES, np.uint8)
         self._arrays["digest"][shard] = digests
         lines = [encode_record(record) for record in records]
         self._arrays["record"][slots.start : slots.stop] = np.stack(lines)
@@ -251,8 +260,7 @@ class Store:
                 canvas = np.asarray(self._arrays[name][slot], np.uint8)
             except (RuntimeError, ValueError, OSError) as error:
                 raise self._damage(slot, name, "is damaged") from error
-            # zarr reads a missing shard as zeros
-            if not canvas.any() and self._bytes(name, slot // self.shard) is None:
+            if not canvas.any() and self._is_missing(name, slot // self.shard):
                 raise self._damage(slot, name, "is missing")
             arrays[name] = canvas[:height, :width]
         return arrays
@@ -273,15 +281,27 @@ class Store:
             yield Damage(shard, "digest", "is damaged", samples)
             return
         for place, name in enumerate(self.fields):
-            expected, found = bytes(digests[place].tobytes()), self._digest(name, shard)
-            if found is None and samples:
-                yield Damage(shard, name, "is missing", samples)
-            elif found is not None and found != expected:
-                yield Damage(shard, name, "is damaged", samples)
+            expected, found = digests[place].tobytes(), self._digest(name, shard) or NO_BYTES
+            if found != expected:
+                what = "is missing" if found == NO_BYTES else "is damaged"
+                yield Damage(shard, name, what, samples)
+
+    def identity(self) -> str:
+        """Return a SHA-256 that two stores share only if their shards have the same bytes."""
+        content = hashlib.sha256()
+        for name in ("digest", "record"):
+            for shard in range(self.shards):
+                content.update(self._bytes(name, shard) or b"")
+        return content.hexdigest()
 
     def bytes_on_disk(self) -> int:
         """Return the size of every file of the store together."""
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+    def _is_missing(self, name: str, shard: int) -> bool:
+        """Tell a shard that was lost from one that is all zeros: zarr stores and reads both so."""
+        digest = np.asarray(self._arrays["digest"][shard, list(self.fields).index(name)])
+        return self._bytes(name, shard) is None and digest.tobytes() != NO_BYTES
 
     def _damage(self, slot: int, name: str, what: str) -> DamageError:
         shard = slot // self.shard

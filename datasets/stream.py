@@ -49,7 +49,9 @@ class CropDataset(Dataset[dict[str, Any]]):
 
     def __init__(self, path: Path, split: str, crop: CropConfig, seed: object) -> None:
         self.path, self.split, self.crop, self.seed = path, split, crop, seed
-        self._samples = list_samples(open_store(path), split)
+        samples = list_samples(open_store(path), split)
+        # No more of each than a crop needs: there may be millions, and each worker has them all.
+        self._samples = [(slot, r["id"], tuple(r["size"])) for slot, r in samples]
         self._store: Store | None = None  # each worker opens its own
 
     def __len__(self) -> int:
@@ -57,12 +59,12 @@ class CropDataset(Dataset[dict[str, Any]]):
 
     def __getitem__(self, draw: Draw) -> dict[str, Any]:
         epoch, index = draw
-        slot, record = self._samples[index]
+        slot, name, size = self._samples[index]
         if self._store is None:
             self._store = open_store(self.path)
-        random = generator(self.seed, "crop", epoch, record["id"])
-        arrays = self._store.read(slot, record)
-        return {"id": record["id"], **crop_sample(arrays, self.crop, random)}
+        random = generator(self.seed, "crop", epoch, name)
+        arrays = self._store.read(slot, {"size": size})
+        return {"id": name, **crop_sample(arrays, self.crop, random)}
 
 
 class DrawSampler(Sampler[list[Draw]]):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shm.datasets.image import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from shm.datasets.image import IMAGE_SUFFIXES, MAX_PIXELS, UNREAD_SUFFIXES
 from shm.datasets.pairs import CorpusError, Reject
 
 _CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
@@ -29,6 +29,8 @@ class Tree:
         are not read.
     manifest : str or None
         The manifest that the user pointed at, where that was a file.
+    max_pixels : int
+        Height × width above which no image is to be read.
     """
 
     root: Path
@@ -36,9 +38,10 @@ class Tree:
     others: tuple[str, ...]
     rejects: tuple[Reject, ...] = ()
     manifest: str | None = None
+    max_pixels: int = MAX_PIXELS
 
 
-def list_tree(root: Path) -> Tree:
+def list_tree(root: Path, *, max_pixels: int = MAX_PIXELS) -> Tree:
     """List the files below a folder, or of the folder around a manifest.
 
     Links to folders are not followed; a link to a file inside the folder counts as a file.
@@ -56,7 +59,11 @@ def list_tree(root: Path) -> Tree:
     for folder, folders, files in os.walk(root):
         at = Path(folder).relative_to(root)
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        folders[:] = sorted(name for name in folders if not _ignored(name) and name not in links)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (_ignored(name) or name in links or _is_store(Path(folder, name)))
+        )
         for name in sorted([*files, *links]):
             if _ignored(name):
                 continue
@@ -74,6 +81,7 @@ def list_tree(root: Path) -> Tree:
         others=tuple(sorted(others)),
         rejects=tuple(sorted(rejects, key=lambda reject: reject.source)),
         manifest=manifest,
+        max_pixels=max_pixels,
     )
 
 
@@ -140,6 +148,11 @@ def _files(names: Sized) -> str:
 
 def _ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _CLUTTER
+
+
+def _is_store(folder: Path) -> bool:
+    """Return whether a folder is a zarr store, perhaps the one that is about to be made."""
+    return (folder / "zarr.json").is_file()
 
 
 def _refusal(root: Path, path: str) -> str | None:

@@ -10,16 +10,17 @@ from shm.pipeline.values import Alpha, RgbImage, Size
 
 @dataclass(frozen=True, kw_only=True)
 class BackgroundCrop:
-    """Where a background is cut: first scaled to `scaled`, then cropped at (top, left)."""
+    """The part of a background that is used, in its own pixels, and whether it is mirrored."""
 
-    scaled: Size
     top: int
     left: int
+    height: int
+    width: int
     flip: bool
 
 
 def choose_crop(background: Size, size: Size, random: np.random.Generator) -> BackgroundCrop:
-    """Choose the random crop of a background that is scaled just to cover `size`.
+    """Choose at random one of the largest crops of a background that have the aspect of `size`.
 
     Parameters
     ----------
@@ -28,37 +29,42 @@ def choose_crop(background: Size, size: Size, random: np.random.Generator) -> Ba
     random : numpy.random.Generator
         Decides the place and the mirroring.
     """
-    height, width = covering(background, size)
+    height, width = largest_crop(background, size)
     return BackgroundCrop(
-        scaled=(height, width),
-        top=int(random.integers(height - size[0] + 1)),
-        left=int(random.integers(width - size[1] + 1)),
+        top=int(random.integers(background[0] - height + 1)),
+        left=int(random.integers(background[1] - width + 1)),
+        height=height,
+        width=width,
         flip=bool(random.integers(2)),
     )
 
 
 def centre_crop(background: Size, size: Size) -> BackgroundCrop:
-    """Return the middle of a background that is scaled just to cover `size`."""
-    height, width = covering(background, size)
+    """Return the middle one of the largest crops that have the aspect of `size`."""
+    height, width = largest_crop(background, size)
     return BackgroundCrop(
-        scaled=(height, width),
-        top=(height - size[0]) // 2,
-        left=(width - size[1]) // 2,
+        top=(background[0] - height) // 2,
+        left=(background[1] - width) // 2,
+        height=height,
+        width=width,
         flip=False,
     )
 
 
-def covering(background: Size, size: Size) -> Size:
-    """Return the smallest size of the background's aspect that covers `size`."""
-    scale = max(size[0] / background[0], size[1] / background[1])
-    return max(size[0], round(background[0] * scale)), max(size[1], round(background[1] * scale))
+def largest_crop(background: Size, size: Size) -> Size:
+    """Return the (height, width) of the largest crop of the aspect of `size`, to a pixel."""
+    scale = min(background[0] / size[0], background[1] / size[1])
+    return (
+        min(background[0], max(1, round(size[0] * scale))),
+        min(background[1], max(1, round(size[1] * scale))),
+    )
 
 
 def cut_background(background: RgbImage, crop: BackgroundCrop, size: Size) -> RgbImage:
-    """Scale and crop a background as `crop` says; returns uint8, (*size, 3)."""
-    scaled = resize(background, crop.scaled)
-    cut = scaled[crop.top : crop.top + size[0], crop.left : crop.left + size[1]]
-    return np.ascontiguousarray(cut[:, ::-1] if crop.flip else cut)
+    """Cut a background as `crop` says and resize it; returns uint8, (*size, 3)."""
+    cut = background[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    resized = resize(np.ascontiguousarray(cut), size)
+    return np.ascontiguousarray(resized[:, ::-1] if crop.flip else resized)
 
 
 def blend(foreground: RgbImage, alpha: Alpha, background: RgbImage) -> RgbImage:

@@ -16,7 +16,8 @@ from shm.pipeline.errors import ShmError
 from shm.pipeline.foreground import estimate_foreground, limit_to_subject
 from shm.pipeline.quality import measure_quality
 from shm.pipeline.refine import RefineMethod, refine_alpha
-from shm.pipeline.resize import resize, resize_labels, size_within
+from shm.pipeline.resize import resize, resize_labels
+from shm.pipeline.size import size_within
 from shm.pipeline.trimap import TrimapConfig, require_certain_pixels, trimap_from_alpha
 from shm.pipeline.values import Alpha, RgbImage, Trimap
 

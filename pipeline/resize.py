@@ -1,15 +1,9 @@
-"""Changing the size of pictures, never beyond what the camera saw unless asked."""
+"""Changing the size of pictures."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shm.pipeline.values import Size
-
-
-def size_within(size: Size, longest: int) -> Size:
-    """Return `size` scaled down, in its own aspect, so that no side exceeds `longest` pixels."""
-    scale = min(1.0, longest / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def resize(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:

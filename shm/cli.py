@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
                 raise
             raise click.ClickException(one_line(error)) from error
         except KeyboardInterrupt:
-            click.echo("\ninterrupted: the same command carries on where it stopped", err=True)
+            click.echo("\ninterrupted: run the same command to carry on", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
 
 

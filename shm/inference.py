@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from shm.models import SemanticHumanMatting
 from shm.models.imagenet import normalise
 from shm.pipeline.errors import ShmError
+from shm.pipeline.size import size_within
 from shm.pipeline.values import Alpha, RgbImage, Size, Trimap, classes_to_trimap
 
 MAX_SIDE = 1500
@@ -67,16 +68,6 @@ def choose_device(name: str = "auto") -> torch.device:
     if not there.get(device.type, False) or (device.index or 0) >= many:
         raise DeviceError(f"the device {name!r} is not there: choose auto or {usable}")
     return device
-
-
-def working_size(size: Size, max_side: int = MAX_SIDE) -> Size:
-    """Return the (height, width) at which a photo is predicted.
-
-    The longer side is at most `max_side`. Photos are never enlarged, and both sides shrink alike.
-    """
-    height, width = size
-    scale = min(1.0, max_side / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 @contextmanager
@@ -166,7 +157,7 @@ def estimate_matte(
     if max_side < _LEAST_SIDE:
         raise ValueError(f"max_side is {max_side}: give at least {_LEAST_SIDE} pixels")
     own = (int(rgb.shape[-2]), int(rgb.shape[-1]))
-    size = working_size(own, max_side)
+    size = size_within(own, max_side)  # both sides shrink alike, nothing is enlarged
     image = normalise(_resized(rgb[None].to(device).float() / 255, size).clamp(0, 1))
     trimap = None if given is None else _resized(given[None].to(device), size)
     alpha, probabilities = forward(_padded(image), None if trimap is None else _padded(trimap))

@@ -82,22 +82,6 @@ def composition_loss(
     return ((alpha - true_alpha) * (foreground - background)).abs().mean()
 
 
-def prediction_loss(
-    alpha: Tensor,
-    true_alpha: Tensor,
-    foreground: Tensor,
-    background: Tensor,
-    *,
-    gamma: float = 0.5,
-) -> Tensor:
-    """Return L_p, gamma x alpha loss + (1 - gamma) x composition loss (equation 4).
-
-    Parameters are those of `composition_loss`; `gamma` lies in [0, 1].
-    """
-    of_colours = composition_loss(alpha, true_alpha, foreground, background)
-    return gamma * alpha_loss(alpha, true_alpha) + (1 - gamma) * of_colours
-
-
 def trimap_loss(logits: Tensor, classes: Tensor) -> Tensor:
     """Return L_t, the mean cross-entropy of T-Net.
 
@@ -115,11 +99,6 @@ def trimap_loss(logits: Tensor, classes: Tensor) -> Tensor:
     """
     _same_shape(logits[:, 0], classes)
     return F.cross_entropy(logits, classes)
-
-
-def total_loss(prediction: Tensor, trimap: Tensor, *, trimap_weight: float = 0.01) -> Tensor:
-    """Return L = L_p + lambda L_t, what the end-to-end phase minimises (equation 5)."""
-    return prediction + trimap_weight * trimap
 
 
 def _same_shape(one: Tensor, other: Tensor) -> None:

@@ -17,10 +17,10 @@ from shm.datasets.store import Arrays, Record, Store, open_store
 from shm.pipeline.composite import blend, choose_crop, cut_background
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import digest, generator
-from shm.workflows.engine import ClusterConfig, run_tasks
-from shm.workflows.outcome import Outcome, attempt, outcome_of
-from shm.workflows.progress import progress
+from shm.workflows.engine import ClusterConfig
+from shm.workflows.outcome import Outcome, attempt
 from shm.workflows.resume import open_for_writing
+from shm.workflows.shards import make_missing_shards
 from shm.workflows.software import software_versions
 
 
@@ -99,34 +99,26 @@ def composite_store(
         canvas=source.canvas,
         attributes={
             "config": asdict(run),
-            "people": {"name": people.resolve().name, "inputs": source.attributes["inputs"]},
-            "backgrounds": {
-                "accepted": len(accepted),
-                "left_out": dict(sorted(Counter(map(_reason, left_out)).items())),
-            },
-            "inputs": _inputs_digest(entries),
+            "people": {"name": people.resolve().name, "identity": source.identity()},
+            "inputs": _inputs_digest(source, accepted),
             "software": software_versions(),
         },
+        notes={"left_out": [asdict(reject) for reject in left_out]},
         overwrite=overwrite,
     )
-    missing = [shard for shard in range(store.shards) if not store.has_shard(shard)]
-    jobs = (
-        ShardJob(
+
+    def job_of(shard: int) -> ShardJob:
+        return ShardJob(
             store=target.resolve(),
             shard=shard,
             people=people.resolve(),
             entries=tuple(entries[slot] for slot in store.slots_of(shard)),
             run=run,
         )
-        for shard in missing
+
+    return make_missing_shards(
+        store, job_of, composite_shard, cluster, what="composite", unit="composite"
     )
-    todo = sum(len(store.slots_of(shard)) for shard in missing)
-    if missing:
-        with progress("composite", len(entries), "composite", done=len(entries) - todo) as bar:
-            for made, rejected in run_tasks(composite_shard, jobs, cluster):
-                bar.advance(made + rejected, rejected)
-    store.mark(complete=True)
-    return outcome_of(store)
 
 
 def gather_backgrounds(
@@ -239,8 +231,7 @@ def _reason(reject: Reject) -> str:
     return "the same file as another" if reject.duplicate else reject.reason
 
 
-def _inputs_digest(entries: Sequence[Entry]) -> str:
-    """Return a digest of who is pasted on what, to notice inputs that changed."""
-    return digest(
-        *((entry.person["id"], entry.person["sha256"], entry.background.id) for entry in entries)
-    ).hex()
+def _inputs_digest(people: Store, backgrounds: Sequence[Background]) -> str:
+    """Return a digest of the people's bytes and the backgrounds' names and sizes."""
+    files = ((b.id, b.source, b.path.stat().st_size) for b in backgrounds)
+    return digest(people.identity(), *files).hex()

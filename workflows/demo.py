@@ -49,7 +49,8 @@ def run_demo(folder: Path, *, people: int, note: Callable[[str], None]) -> DemoF
     folder.mkdir(parents=True, exist_ok=True)
     corpus, store, train = folder / "corpus", folder / "people.zarr", folder / "train.zarr"
     run = folder / "run"
-    if not (corpus / "images").exists():
+    # A portrait's foreground is written last: as many as people, and the corpus is whole.
+    if len(list(corpus.glob("truth/foregrounds/*.png"))) != people:
         _run(note, "shm-data", "sample", corpus, "--people", people, "--size", SIZE)
     _run(note, "shm-data", "prepare", corpus, store, "--size", SIZE, "--split", "0.8,0.1,0.1")
     backgrounds = corpus / "backgrounds"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Evaluation:
         """Return the mean of each metric over the whole image and over the unknown region."""
         return {
             region: {
-                metric: float(np.nanmean([row[f"{region}_{metric}"] for row in self.rows]))
+                metric: mean_of([row[f"{region}_{metric}"] for row in self.rows])
                 for metric in METRICS
             }
             for region in REGIONS
@@ -87,6 +88,12 @@ def evaluate(
     if sheet is not None:
         write_grid(sheet, pictures)
     return Evaluation(model=model, store=store_path, split=split, rows=tuple(rows))
+
+
+def mean_of(figures: list[float]) -> float:
+    """Return the mean of the figures that are there; NaN where none is."""
+    there = [figure for figure in figures if not math.isnan(figure)]
+    return sum(there) / len(there) if there else math.nan
 
 
 def flat(figures: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -17,8 +17,8 @@ def inspect_store(path: Path) -> dict[str, Any]:
         ``kind``, ``complete``, ``samples``, ``groups``, ``rejected`` (list of ``source``,
         ``reason``, ``duplicate``), ``splits`` (name to count), ``canvas`` (pixels), ``shards``,
         ``bytes``, ``quality`` (figure to mean), ``config``, ``software``; for composites also
-        ``backgrounds`` (list of ``source``, ``split``, ``uses``) and ``left_out`` (reason to
-        count).
+        ``backgrounds`` (list of ``source``, ``split``, ``uses``) and ``left_out`` (list of
+        ``source``, ``reason``, ``duplicate``).
 
     Raises
     ------
@@ -54,12 +54,11 @@ def inspect_store(path: Path) -> dict[str, Any]:
 def _origin(store: Store, samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Return where the samples came from: the corpus, or the people and the backgrounds."""
     if store.kind == "prepared":
-        names = ("corpus", "left_alone")
-        return {name: store.attributes[name] for name in names}
+        return {name: store.attributes[name] for name in ("corpus", "left_alone")}
     uses = Counter((r["background"]["source"], r["split"]) for r in samples)
     return {
         "people": store.attributes["people"],
-        "left_out": store.attributes["backgrounds"]["left_out"],
+        "left_out": store.attributes["left_out"],
         "backgrounds": [
             {"source": source, "split": split, "uses": count}
             for (source, split), count in sorted(uses.items())

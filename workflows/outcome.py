@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.store import Arrays, Record, Store
+from shm.datasets.store import Arrays, DamageError, Record, Store, encode_record
 from shm.pipeline.errors import ShmError
 
 MAX_REASON = 400
+MAX_SOURCE = 500
+"""Letters of a reject's reason and source that are kept; a letter takes up to six bytes."""
+
+
+class OutOfMemoryError(ShmError, MemoryError):
+    """A photo needs more memory than there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +62,30 @@ def reject_of(record: Record) -> dict[str, Any]:
 def attempt(source: str, make: Callable[[], tuple[Arrays, Record]]) -> tuple[Arrays | None, Record]:
     """Make a sample, or the record of its rejection: one bad input never stops the others."""
     try:
-        return make()
+        arrays, record = make()
+        encode_record(record)
+    except DamageError:
+        raise  # what was made before is damaged, not this input
     except ShmError as error:
-        reason = str(error)
-    except MemoryError:
-        reason = "not enough memory for this photo: give a smaller --size or fewer --workers"
+        return None, rejection(source, str(error))
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"{source}: not enough memory: give fewer --workers or a smaller --size; the same "
+            "command then carries on"
+        ) from error
     except OSError as error:
-        if error.filename is None:  # not about this input: a full disk, a lost mount
-            raise
-        reason = f"can't be read: {error.strerror}"
+        if not isinstance(error, FileNotFoundError | PermissionError):
+            raise  # a full disk, a lost mount: not this input's fault
+        return None, rejection(source, f"can't be read: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - a decoder's or solver's surprise loses one photo
-        reason = f"unexpected {type(error).__name__}: {error}"
-    return None, {"source": source, "rejected": " ".join(reason.split())[:MAX_REASON]}
+        return None, rejection(source, f"unexpected {type(error).__name__}: {error}")
+    return arrays, record
+
+
+def rejection(source: str, reason: str, *, duplicate: bool = False) -> Record:
+    """Return the record of a rejected input; it always fits into its slot."""
+    return {
+        "source": source[:MAX_SOURCE],
+        "rejected": " ".join(reason.split())[:MAX_REASON],
+        "duplicate": duplicate,
+    }

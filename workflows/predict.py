@@ -13,10 +13,8 @@ from shm.inference import predict_alpha
 from shm.pipeline.composite import blend, centre_crop, cut_background
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import Alpha, RgbImage
-from shm.workflows.nets import load_nets
+from shm.workflows.nets import Nets, load_nets
 from shm.workflows.progress import progress
-
-OUTPUTS = ("alpha", "cutout", "trimap")
 
 
 class PredictError(ShmError, ValueError):
@@ -55,29 +53,39 @@ def predict(
 ) -> Predicted:
     """Predict every photo; one that can't be read is noted, and the others go on."""
     nets = load_nets(str(checkpoint), device=run.device, max_side=run.max_side)
-    photos = list_photos(inputs)
+    photos = list_photos(inputs, target)
     backdrop = None if run.background is None else read_backdrop(run.background)
     written: list[Path] = []
     failed: list[tuple[Path, str]] = []
     with progress("predict", len(photos), "photo") as bar:
         for photo, name in photos:
             try:
-                image = read_photo(photo, max_pixels=run.max_pixels)
-                matte = predict_alpha(nets.model, image, device=nets.device, max_side=nets.max_side)
-            except ImageError as error:
-                failed.append((photo, str(error)))
-                note(f"  {photo}: {error}")
-            else:
-                for output, pixels in results(image, matte.alpha, matte.trimap, run, backdrop):
-                    path = target / name.with_name(f"{name.name}_{output}.png")
-                    write_png(path, pixels)
-                    written.append(path)
+                written += predict_photo(nets, photo, target / name, run, backdrop)
+            except (ImageError, MemoryError, FileExistsError, NotADirectoryError) as error:
+                reason = "not enough memory" if isinstance(error, MemoryError) else str(error)
+                failed.append((photo, reason))
+                note(f"  {photo}: {reason}")
             bar.advance()
     return Predicted(written=tuple(written), failed=tuple(failed))
 
 
-def list_photos(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
+def predict_photo(
+    nets: Nets, photo: Path, base: Path, run: PredictRun, backdrop: RgbImage | None
+) -> list[Path]:
+    """Predict one photo; returns the files written, ``BASE_alpha.png`` and so on."""
+    image = read_photo(photo, max_pixels=run.max_pixels)
+    matte = predict_alpha(nets.model, image, device=nets.device, max_side=nets.max_side)
+    written = []
+    for output, pixels in results(image, matte.alpha, matte.trimap, run, backdrop):
+        written.append(base.with_name(f"{base.name}_{output}.png"))
+        write_png(written[-1], pixels)
+    return written
+
+
+def list_photos(inputs: Sequence[Path], target: Path) -> list[tuple[Path, Path]]:
     """List (photo, output name without suffix); folders give what is in them, at any depth.
+
+    What lies in `target` is no input: it may be the results of an earlier run.
 
     Raises
     ------
@@ -89,6 +97,8 @@ def list_photos(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
         if not given.exists():
             raise PredictError(f"{given}: no such file or folder")
         for photo in photos_below(given) if given.is_dir() else iter([given]):
+            if given.is_dir() and photo.resolve().is_relative_to(target.resolve()):
+                continue
             name = photo.relative_to(given).with_suffix("") if given.is_dir() else Path(photo.stem)
             if name in found and found[name] != photo:
                 raise PredictError(
@@ -103,7 +113,8 @@ def list_photos(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
 def photos_below(folder: Path) -> Iterator[Path]:
     """Yield the images of a folder, at any depth, in the order of their names."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden:
             yield path
 
 

@@ -14,10 +14,10 @@ from shm.datasets.store import Arrays, Record, open_store
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig, prepare
 from shm.pipeline.seed import digest
-from shm.workflows.engine import ClusterConfig, run_tasks
-from shm.workflows.outcome import Outcome, attempt, outcome_of
-from shm.workflows.progress import progress
+from shm.workflows.engine import ClusterConfig
+from shm.workflows.outcome import Outcome, attempt, rejection
 from shm.workflows.resume import open_for_writing
+from shm.workflows.shards import make_missing_shards
 from shm.workflows.software import software_versions
 
 Annotation = Literal["auto", "alpha", "mask", "trimap"]
@@ -74,7 +74,7 @@ def prepare_corpus(
     ShmError
         The corpus holds nothing, or the target was made with other options.
     """
-    corpus = open_corpus(raw, run.layout)
+    corpus = open_corpus(raw, run.layout, max_pixels=run.max_pixels)
     entries = list_entries(corpus, run)
     store = open_for_writing(
         target,
@@ -85,42 +85,60 @@ def prepare_corpus(
             "config": asdict(run),
             "corpus": {"name": corpus.root.resolve().name, "layout": corpus.layout},
             "inputs": _inputs_digest(corpus.root, entries),
-            "left_alone": list(corpus.left_alone),
             "software": software_versions(),
         },
+        notes={"left_alone": list(corpus.left_alone)},
         overwrite=overwrite,
     )
-    missing = [shard for shard in range(store.shards) if not store.has_shard(shard)]
-    jobs = (
-        ShardJob(
+
+    def job_of(shard: int) -> ShardJob:
+        return ShardJob(
             store=target.resolve(),
             shard=shard,
             root=corpus.root.resolve(),
             entries=tuple(entries[slot] for slot in store.slots_of(shard)),
             run=run,
         )
-        for shard in missing
-    )
-    todo = sum(len(store.slots_of(shard)) for shard in missing)
-    if missing:
-        with progress("prepare", len(entries), "photo", done=len(entries) - todo) as bar:
-            for accepted, rejected in run_tasks(prepare_shard, jobs, cluster):
-                bar.advance(accepted + rejected, rejected)
-    store.mark(complete=True)
-    return outcome_of(store)
+
+    return make_missing_shards(store, job_of, prepare_shard, cluster, what="prepare", unit="photo")
 
 
 def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
     """List the inputs in the order of their slots: pairs by id, then rejects by source."""
     pairs = [_with_annotation(pair, run.annotation) for pair in corpus.pairs]
-    splits = assign_splits(
-        (pair.group for pair in pairs if pair.split is None), run.split, run.seed, "people"
-    )
-    entries = [Entry(pair=pair, split=pair.split or splits[pair.group]) for pair in pairs]
+    entries = [
+        Entry(reject=found) if isinstance(found, Reject) else Entry(pair=found[0], split=found[1])
+        for found in split_pairs(pairs, run.split, run.seed)
+    ]
     entries += [Entry(reject=reject) for reject in corpus.rejects]
     if not entries:
         raise CorpusEmptyError(f"{corpus.root}: no photo with a mask, a matte or a trimap in it")
     return entries
+
+
+def split_pairs(
+    pairs: Sequence[Pair], shares: SplitConfig, seed: int
+) -> list[tuple[Pair, str] | Reject]:
+    """Give each pair its group's split: the one that the corpus names for it, else a drawn one.
+
+    A pair whose corpus names another split than the first of its group is rejected: nobody may be
+    in two.
+    """
+    named: dict[str, str] = {}
+    for pair in pairs:
+        if pair.split is not None:
+            named.setdefault(pair.group, pair.split)
+    drawn = assign_splits({pair.group for pair in pairs} - named.keys(), shares, seed, "people")
+    splits = drawn | named
+    return [
+        (pair, splits[pair.group])
+        if pair.split in (None, splits[pair.group])
+        else Reject(
+            pair.image,
+            f"its group {pair.group!r} is in the split {splits[pair.group]} already: name one",
+        )
+        for pair in pairs
+    ]
 
 
 def prepare_shard(job: ShardJob) -> tuple[int, int]:
@@ -135,11 +153,7 @@ def prepare_shard(job: ShardJob) -> tuple[int, int]:
 def _prepare_entry(entry: Entry, job: ShardJob) -> tuple[Arrays | None, Record]:
     if entry.pair is None:
         reject = entry.reject or Reject(source="?", reason="no input")
-        return None, {
-            "source": reject.source,
-            "rejected": reject.reason,
-            "duplicate": reject.duplicate,
-        }
+        return None, rejection(reject.source, reject.reason, duplicate=reject.duplicate)
     pair = entry.pair
     return attempt(pair.image, lambda: _prepare_pair(pair, entry.split, job))
 
@@ -190,8 +204,7 @@ def _inputs_digest(root: Path, entries: Sequence[Entry]) -> str:
                 yield entry.reject
                 continue
             yield asdict(entry.pair)
-            for name in (entry.pair.image, entry.pair.mask, entry.pair.alpha, entry.pair.trimap):
-                if name is not None:
-                    yield (root / name).stat().st_size
+            for name in sorted(set(entry.pair.files)):
+                yield (root / name).stat().st_size
 
     return digest(*parts()).hex()

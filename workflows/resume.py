@@ -21,22 +21,35 @@ def open_for_writing(
     slots: int,
     canvas: int,
     attributes: Mapping[str, Any],
+    notes: Mapping[str, Any],
     overwrite: bool = False,
 ) -> Store:
     """Create the store, or open what an earlier run of the same command left.
+
+    Parameters
+    ----------
+    attributes : mapping
+        What decides the store's bytes: an earlier run must have had the same.
+    notes : mapping
+        What the store says besides, and need not be the same.
+    overwrite : bool
+        Make the store anew, unless what stands there is this very one, unfinished.
 
     Raises
     ------
     ResumeError
         What stands there was made otherwise; the message names the options that differ.
     """
-    if overwrite and path.exists():
-        open_store(path, incomplete=True)  # never deletes what isn't a store of ours
-        shutil.rmtree(path)
-    if not path.exists():
-        return _create(path, kind=kind, slots=slots, canvas=canvas, attributes=attributes)
-    store = open_store(path, writable=True, incomplete=True)
     wanted = _plain({"kind": kind, "slots": slots, "canvas": canvas} | dict(attributes))
+    if overwrite and path.exists():
+        # Opening it first, so that nothing is ever deleted but a store of ours.
+        store = open_store(path, incomplete=True)
+        if store.attributes["complete"] or differences(store.attributes, wanted):
+            _remove(path)
+    if not path.exists():
+        about = {**attributes, **notes}
+        return _create(path, kind=kind, slots=slots, canvas=canvas, attributes=about)
+    store = open_store(path, writable=True, incomplete=True)
     changes = differences(store.attributes, wanted)
     if changes:
         raise ResumeError(
@@ -58,6 +71,14 @@ def differences(there: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str
         elif old != value:
             found.append(f"{prefix}{name} was {old}, now {value}")
     return found
+
+
+def _remove(path: Path) -> None:
+    """Delete a store; out of its place in one step, so that a kill leaves no part of it there."""
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    path.rename(old)
+    shutil.rmtree(old)
 
 
 def _create(

@@ -91,7 +91,7 @@ def train_one(
             device=choose_device(settings.device),
             validation=validation if has_validation else None,
             pretrained=pretrained,
-            data=str(store.attributes["inputs"]),
+            data=store.identity(),
             on_step=bar.reach,
             on_note=note,
         )
@@ -113,10 +113,10 @@ def open_trainable(path: Path) -> Store:
 def crop_of(phase: Phase, config: PhaseConfig) -> CropConfig:
     """Return how the crops of a phase are cut.
 
-    T-Net learns the store's own trimaps. The later phases see them drawn anew each time, with
-    a random band: the paper found that crucial (arXiv 1809.01354, section 4.1).
+    T-Net learns the store's own trimaps, alone and end to end. M-Net alone is given trimaps drawn
+    anew each time, with a random band: the paper found that crucial (arXiv 1809.01354, 4.2).
     """
-    band = None if phase is Phase.TNET else (2, max(4, config.crop // 20))
+    band = (2, max(4, config.crop // 20)) if phase is Phase.MNET else None
     return CropConfig(
         sides=config.crop_sizes,
         size=config.crop,

@@ -92,8 +92,12 @@ def _file(root: Path, named: str) -> str:
     path = safe_path(root, named)
     if path is None:
         raise _RowError(f"{printable(named)} lies outside the corpus: name files below its folder")
-    if not (root / path).is_file():
-        raise _RowError(f"there is no file {printable(path)}")
+    try:
+        there = (root / path).is_file()
+    except OSError:  # a name longer than file systems have them
+        there = False
+    if not there:
+        raise _RowError(f"there is no file {printable(path):.200}")
     return path
 
 

@@ -21,7 +21,7 @@ def find(tree: Tree) -> Found | None:
     pairs, rejects = [], []
     for path in images:
         try:
-            promised = has_alpha(tree.root / path)
+            promised = has_alpha(tree.root / path, max_pixels=tree.max_pixels)
         except ImageError as error:
             rejects.append(Reject(path, str(error)))
             continue

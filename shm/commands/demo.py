@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, say
+from shm.commands.options import ANY_PATH, JSON, print_json, say
 
 
 @click.command()
 @click.argument("folder", type=ANY_PATH, default="demo")
 @click.option("--people", type=click.IntRange(8, 500), default=96, help="Generated portraits.")
-def command(folder: Path, people: int) -> None:
+@JSON
+def command(folder: Path, people: int, as_json: bool) -> None:
     """Run the whole chain on the sample corpus, in FOLDER, with the light preset.
 
     Ends with the held-out figures and a contact sheet. A few minutes on two cores; run again, it
@@ -20,7 +21,16 @@ def command(folder: Path, people: int) -> None:
 
     figures = run_demo(folder, people=people, note=say)
     samples = figures.table[0][1]["samples"]
-    say(f"\nOn {samples} composites of people and backgrounds that no net has seen:\n")
+    if as_json:
+        print_json(
+            {
+                "figures": dict(figures.table),
+                "sheet": str(figures.sheet),
+                "run": str(folder / "run"),
+            }
+        )
+        return
+    say(f"\nOn {samples} composites of people that no net has seen, against their alphas:\n")
     click.echo(f"{'':16}{'SAD':>9}{'MSE':>9}{'SAD unknown':>13}{'MSE unknown':>13}")
     for name, found in figures.table:
         whole, unknown = found["whole"], found["unknown"]

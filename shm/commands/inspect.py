@@ -47,13 +47,15 @@ def lines(described: dict[str, Any]) -> list[str]:
     else:
         text += background_lines(described)
     text += [f"  rejected   {len(described['rejected'])}"]
-    reasons = Counter(reject["reason"] for reject in described["rejected"])
-    text += [
-        f"    {reject['source']!r}: {reject['reason']}" for reject in described["rejected"][:50]
-    ]
-    if len(described["rejected"]) > 50:
-        text += [f"    … {count} × {reason}" for reason, count in reasons.most_common(20)]
-    return text
+    return text + rejects(described["rejected"])
+
+
+def rejects(found: list[dict[str, Any]]) -> list[str]:
+    """Return the first rejects a line each, and how many more there are of each reason."""
+    listed, rest = found[:MOST_REJECTS], found[MOST_REJECTS:]
+    text = [f"    {reject['source']!r}: {reject['reason']}" for reject in listed]
+    reasons = Counter(reject["reason"] for reject in rest)
+    return text + [f"    … {count} more: {reason}" for reason, count in reasons.most_common(20)]
 
 
 def background_lines(described: dict[str, Any]) -> list[str]:
@@ -61,8 +63,8 @@ def background_lines(described: dict[str, Any]) -> list[str]:
     used = described["backgrounds"]
     text = [f"  backgrounds {len(used)} used"]
     text += [f"    {each['split']:<10} {each['uses']:>4} × {each['source']!r}" for each in used]
-    left_out = described["left_out"].items()
-    return text + [f"  left out   {count} × {reason}" for reason, count in left_out]
+    text += [f"  left out   {len(described['left_out'])}"]
+    return text + rejects(described["left_out"])
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:

@@ -1,6 +1,7 @@
 """Options that several commands share, and the ways in which commands speak."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,6 @@ class Parse(click.ParamType[Any]):
 
 
 ANY_PATH = click.Path(path_type=Path)
-FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
@@ -66,7 +66,8 @@ def cluster_options(command: Command) -> Command:
     command = click.option(
         "--scheduler",
         metavar="ADDRESS",
-        help="Run on the Dask cluster at this address (tcp://…) instead of this machine.",
+        help="Run on the Dask cluster at this address (tcp://…), which sees the same folders, "
+        "instead of on this machine.",
     )(command)
     return click.option(
         "--workers",
@@ -79,7 +80,16 @@ def cluster_options(command: Command) -> Command:
 
 def print_json(value: object) -> None:
     """Print one JSON object on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, default=str))
+
+
+def finite(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold
+    """Return the value with None in the place of NaN and infinity, which JSON has no words for."""
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def say(text: str = "") -> None:

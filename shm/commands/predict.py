@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import ANY_PATH, JSON, MAX_MEGAPIXELS, print_json, say
 
 
 @click.command()
@@ -25,6 +25,7 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
     type=click.IntRange(min=32),
     help="Longer side at which to predict, pixels.  [default: the preset's]",
 )
+@MAX_MEGAPIXELS
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
 @JSON
 def command(checkpoint: Path, inputs: tuple[Path, ...], out: Path, **options: Any) -> None:  # noqa: ANN401
@@ -46,6 +47,7 @@ def command(checkpoint: Path, inputs: tuple[Path, ...], out: Path, **options: An
         background=options["background"],
         device=options["device"],
         max_side=options["max_side"],
+        max_pixels=round(options["max_megapixels"] * 1e6),
     )
     found = predict(checkpoint, inputs, out, run, say)
     if options["as_json"]:

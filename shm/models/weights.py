@@ -166,6 +166,11 @@ def _fill(
             f"{net}: {source} holds no weight of {backbone.name} under torchvision's names: "
             f"{_cures(backbone)}"
         )
+    if missing:
+        raise WeightsError(
+            f"{net}: {source} lacks {len(missing)} of the encoder's weights, first {missing[0]}: "
+            f"{_cures(backbone)}"
+        )
     encoder.load_state_dict(loaded, strict=False)
     return WeightsReport(loaded=len(loaded), missing=tuple(missing), source=source)
 

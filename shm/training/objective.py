@@ -40,7 +40,7 @@ def tnet_losses(net: nn.Module, batch: Batch, config: TrainConfig, step: int) ->
 def mnet_losses(net: nn.Module, batch: Batch, config: TrainConfig, step: int) -> Losses:  # noqa: ARG001 - one signature for all phases
     """Return L_p of M-Net with the true trimap in T-Net's place."""
     raw = net(torch.cat([batch.image, batch.trimap], 1))
-    return _prediction_losses(fuse(batch.trimap, raw), batch, config)
+    return prediction_losses(fuse(batch.trimap, raw), batch, config)
 
 
 def end_to_end_losses(net: nn.Module, batch: Batch, config: TrainConfig, step: int) -> Losses:
@@ -59,13 +59,14 @@ def end_to_end_losses(net: nn.Module, batch: Batch, config: TrainConfig, step: i
             step=step,
         )
     raw = cast("nn.Module", both.mnet)(torch.cat([seen.image, probabilities], 1))
-    losses = _prediction_losses(fuse(probabilities, raw), seen, config)
+    losses = prediction_losses(fuse(probabilities, raw), seen, config)
     losses["trimap"] = trimap_loss(logits, batch.classes)
     losses["total"] = losses["prediction"] + config.losses.trimap_weight * losses["trimap"]
     return losses
 
 
-def _prediction_losses(alpha: Tensor, batch: Batch, config: TrainConfig) -> Losses:
+def prediction_losses(alpha: Tensor, batch: Batch, config: TrainConfig) -> Losses:
+    """Return L_p = γ |α − α_g| + (1 − γ) |c − c_g| and its two terms (equation 4)."""
     gamma = config.losses.gamma
     of_alpha = alpha_loss(alpha, batch.alpha)
     of_colours = composition_loss(alpha, batch.alpha, batch.foreground, batch.background)

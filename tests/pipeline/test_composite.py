@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shm.pipeline.composite import blend, centre_crop, choose_crop, cut_background
-from shm.pipeline.resize import size_within
+from shm.pipeline.size import size_within
 from shm.pipeline.values import RgbImage
 
 SIDES = st.integers(1, 300)
@@ -30,17 +30,27 @@ def test_every_level_is_rounded_to_the_nearest() -> None:
 
 
 @given(background=st.tuples(SIDES, SIDES), size=st.tuples(SIDES, SIDES), seed=st.integers(0, 99))
-def test_a_crop_covers_and_stays_inside(
+def test_a_crop_is_as_large_as_can_be_and_stays_inside(
     background: tuple[int, int], size: tuple[int, int], seed: int
 ) -> None:
     for crop in (
         choose_crop(background, size, np.random.default_rng(seed)),
         centre_crop(background, size),
     ):
-        assert 0 <= crop.top <= crop.scaled[0] - size[0]
-        assert 0 <= crop.left <= crop.scaled[1] - size[1]
-        # just covers: one side is no longer than it must be
-        assert crop.scaled[0] == size[0] or crop.scaled[1] == size[1]
+        assert 0 <= crop.top <= background[0] - crop.height
+        assert 0 <= crop.left <= background[1] - crop.width
+        # none is larger, and none has the aspect more nearly
+        assert crop.height == background[0] or crop.width == background[1]
+        scale = min(background[0] / size[0], background[1] / size[1])
+        assert abs(crop.height - size[0] * scale) <= 1
+        assert abs(crop.width - size[1] * scale) <= 1
+
+
+def test_a_long_thin_background_costs_no_more_than_its_crop() -> None:
+    strip = np.zeros((30, 6000, 3), np.uint8)
+    crop = choose_crop((30, 6000), (800, 600), np.random.default_rng(0))
+    assert (crop.height, crop.width) == (30, 22)
+    assert cut_background(strip, crop, (800, 600)).shape == (800, 600, 3)
 
 
 def test_a_crop_of_the_same_size_is_the_background_itself() -> None:

@@ -12,7 +12,6 @@ from shm.inference import (
     estimate_matte,
     evaluating,
     predict_alpha,
-    working_size,
 )
 from shm.models import SemanticHumanMatting, build_mnet, build_tnet
 from shm.pipeline.errors import ShmError
@@ -66,13 +65,6 @@ def test_predicting_changes_neither_the_model_nor_the_next_prediction(
     assert np.array_equal(first.alpha, second.alpha)
     assert model.training
     assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
-
-
-def test_the_longer_side_is_capped_and_both_sides_shrink_alike() -> None:
-    assert working_size((3000, 2000)) == (1500, 1000)
-    assert working_size((2000, 6001), 1500) == (500, 1500)
-    assert working_size((1500, 1500)) == (1500, 1500)
-    assert working_size((20, 90_000), 1500) == (1, 1500)
 
 
 def test_a_small_photo_is_predicted_as_it_is() -> None:

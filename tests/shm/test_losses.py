@@ -9,8 +9,6 @@ from shm.losses import (
     LossError,
     alpha_loss,
     composition_loss,
-    prediction_loss,
-    total_loss,
     trimap_loss,
 )
 from shm.pipeline.values import TrimapClass
@@ -53,43 +51,12 @@ def test_the_gradient_of_the_composition_loss_is_the_contrast_of_the_colours() -
     torch.testing.assert_close(alpha.grad, expected)
 
 
-def test_the_true_alpha_costs_nothing_and_any_other_something() -> None:
-    true, foreground, background = (
-        torch.rand(2, 1, 4, 4),
-        torch.ones(2, 3, 4, 4),
-        torch.rand(2, 3, 4, 4),
-    )
-    assert prediction_loss(true, true, foreground, background) == 0
-    assert prediction_loss(1 - true, true, foreground, background) > 0
-
-
-def test_gamma_weighs_the_alpha_loss_against_the_composition_loss() -> None:
-    alpha, true = torch.rand(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
-    foreground, background = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
-    of_alpha = alpha_loss(alpha, true)
-    of_colours = composition_loss(alpha, true, foreground, background)
-    for gamma, expected in (
-        (0.0, of_colours),
-        (0.5, (of_alpha + of_colours) / 2),
-        (1.0, of_alpha),
-    ):
-        loss = prediction_loss(alpha, true, foreground, background, gamma=gamma)
-        torch.testing.assert_close(loss, expected)
-
-
 def test_the_trimap_loss_is_the_cross_entropy_of_each_pixels_class() -> None:
     logits = torch.zeros(1, 3, 1, 2)
     logits[0, TrimapClass.FOREGROUND, 0, 0] = math.log(2)
     classes = torch.tensor([[[TrimapClass.FOREGROUND, TrimapClass.UNKNOWN]]])
     expected = (-math.log(2 / 4) - math.log(1 / 3)) / 2
     assert trimap_loss(logits, classes).item() == pytest.approx(expected)
-
-
-def test_the_total_adds_a_hundredth_of_the_trimap_loss() -> None:
-    config = LossConfig()
-    total = total_loss(torch.tensor(0.3), torch.tensor(2.0), trimap_weight=config.trimap_weight)
-    assert total.item() == pytest.approx(0.32)
-    assert (config.gamma, config.auxiliary_weight) == (0.5, 0.4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Making the shards that a store still lacks, and telling what became of the inputs."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from shm.datasets.store import Store
+from shm.workflows.engine import ClusterConfig, run_tasks
+from shm.workflows.outcome import Outcome, outcome_of
+from shm.workflows.progress import progress
+
+Job = TypeVar("Job")
+
+
+def make_missing_shards(
+    store: Store,
+    job_of: Callable[[int], Job],
+    task: Callable[[Job], tuple[int, int]],
+    cluster: ClusterConfig,
+    *,
+    what: str,
+    unit: str,
+) -> Outcome:
+    """Run a task for each shard that has no record yet, then mark the store complete.
+
+    Parameters
+    ----------
+    job_of : callable
+        Gives a shard's job: what its task needs, and nothing more.
+    task : callable
+        Writes the shard; returns (accepted, rejected).
+    what, unit : str
+        For the progress bar.
+    """
+    missing = [shard for shard in range(store.shards) if not store.has_shard(shard)]
+    todo = sum(len(store.slots_of(shard)) for shard in missing)
+    if missing:
+        with progress(what, store.slots, unit, done=store.slots - todo) as bar:
+            for accepted, rejected in run_tasks(task, map(job_of, missing), cluster):
+                bar.advance(accepted + rejected, rejected)
+    if not store.attributes["complete"]:
+        store.mark(complete=True)
+    return outcome_of(store)
