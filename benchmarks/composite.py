@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from shm.datasets.sample import SampleConfig
 from shm.workflows.composite import CompositeRun, composite_store
@@ -51,6 +52,11 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
+def read(path: Path, flag: int = cv2.IMREAD_COLOR) -> NDArray[np.uint8]:
+    """Read a picture as OpenCV has it: blue, green, red."""
+    return np.asarray(cv2.imread(str(path), flag), np.uint8)
+
+
 def four_pngs(files: Path, backgrounds: list[Path], target: Path, per_foreground: int) -> Figures:
     """Composite as the published scripts do, one file after the other."""
     for name in ("merged", "fg", "bg", "alpha"):
@@ -58,14 +64,15 @@ def four_pngs(files: Path, backgrounds: list[Path], target: Path, per_foreground
     began, count = time.perf_counter(), 0
     for foreground_path in sorted((files / "foreground").iterdir()):
         for _ in range(per_foreground):
-            foreground = cv2.imread(str(foreground_path))
-            alpha = cv2.imread(str(files / "alpha" / foreground_path.name), cv2.IMREAD_GRAYSCALE)
-            background = cv2.imread(str(backgrounds[count % len(backgrounds)]))
+            foreground = read(foreground_path)
+            alpha = read(files / "alpha" / foreground_path.name, cv2.IMREAD_GRAYSCALE)
+            background = read(backgrounds[count % len(backgrounds)])
             height, width = alpha.shape
             scale = max(height / background.shape[0], width / background.shape[1])
             if scale > 1:
                 size = (int(background.shape[1] * scale + 1), int(background.shape[0] * scale + 1))
-                background = cv2.resize(background, size, interpolation=cv2.INTER_LINEAR)
+                enlarged = cv2.resize(background, size, interpolation=cv2.INTER_LINEAR)
+                background = enlarged.astype(np.uint8)
             background = background[:height, :width]
             opacity = alpha[..., None] / 255.0
             merged = (foreground * opacity + background * (1 - opacity)).astype(np.uint8)

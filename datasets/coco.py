@@ -39,6 +39,7 @@ class _Instances:
     licences: dict[int, str] = field(default_factory=dict)
     categories: dict[int, str] = field(default_factory=dict)
     annotated: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    is_annotated: bool = False
 
 
 def find(tree: Tree) -> dict[str, Background]:
@@ -81,7 +82,7 @@ def _photos(tree: Tree, path: Path, known: set[str]) -> dict[str, Background]:
     except (JSONError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise BackgroundError(f"{path}: not COCO's annotations ({reason})") from error
-    has_people = "person" in instances.categories.values()
+    has_people = instances.is_annotated and "person" in instances.categories.values()
     found = {}
     for number, (name, licence) in instances.files.items():
         image = _located(tree, collection, subset, name, known)
@@ -95,7 +96,7 @@ def _photos(tree: Tree, path: Path, known: set[str]) -> dict[str, Background]:
             person="person" in classes if has_people else None,
             classes=classes,
             licence=instances.licences.get(licence) if licence is not None else None,
-            note=None if has_people else f"{path.name} has no category 'person'",
+            note=None if has_people else f"{path.name} annotates no people",
         )
     return found
 
@@ -116,6 +117,7 @@ def _read(file: IO[bytes]) -> _Instances:
     found = _Instances()
     item: dict[str, object] = {}
     for prefix, event, value in ijson.parse(file, use_float=True):
+        found.is_annotated |= prefix == "annotations" and event == "start_array"
         if prefix not in _KEYS:  # nearly all events are corners of outlines
             continue
         section, key = _KEYS[prefix]

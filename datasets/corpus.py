@@ -65,9 +65,17 @@ def _find(tree: Tree, layout: str) -> tuple[str, Found]:
     for name, (find, _) in LAYOUTS.items():
         if layout in ("auto", name):
             found = find(tree)
-            if found is not None:
+            if found is not None and not (layout == "auto" and _explains_less(name, found, tree)):
                 return name, found
     return layout, Found()
+
+
+def _explains_less(name: str, found: Found, tree: Tree) -> bool:
+    """Return whether a layout of folder names leaves pairs over that plain folders have."""
+    if name not in ("aisegment", "p3m") or not found.left_alone:
+        return False
+    plain = LAYOUTS["folder"].find(tree)
+    return plain is not None and len(plain.pairs) > len(found.pairs)
 
 
 def _nothing_found(root: Path, tree: Tree, layout: str) -> str:

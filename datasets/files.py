@@ -19,7 +19,8 @@ def file_sha256(path: Path) -> str:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file beside its place, then move it there; makes the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    short = hashlib.sha256(path.name.encode()).hexdigest()[:12]  # its name may be as long as any
+    partial = path.with_name(f".{short}.{os.getpid()}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)

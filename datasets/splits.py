@@ -23,7 +23,7 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         shares = (self.train, self.validation, self.test)
-        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        if not (min(shares) >= 0 and abs(sum(shares) - 1) <= 1e-6):  # a NaN fails, too
             raise SplitError(f"shares {shares} of train, validation, test: none below 0, sum 1")
 
     @classmethod

@@ -124,7 +124,13 @@ def open_store(path: Path, *, writable: bool = False, incomplete: bool = False) 
             f"{path}: store format {layout['format']}, this version of shm reads {FORMAT}; "
             "make it again, or use the version that wrote it"
         )
-    store = Store(path, group)
+    try:
+        store = Store(path, group)
+        sound = store.is_consistent()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{path}: its metadata is damaged ({error!r}); make it again") from error
+    if not sound:
+        raise StoreError(f"{path}: its metadata contradicts its arrays; make it again")
     if not (layout.get("complete") or incomplete):
         raise StoreError(f"{path}: not finished; run the command that makes it again to carry on")
     return store
@@ -169,6 +175,17 @@ class Store:
                 "make it again"
             ) from error
 
+    def is_consistent(self) -> bool:
+        """Return whether attributes and arrays say the same of slots, canvas and shards."""
+        arrays = self._arrays
+        fits = all(
+            arrays[name].shape[:3] == (self.slots, self.canvas, self.canvas)
+            and (arrays[name].shards or (0,))[0] == self.shard
+            for name in self.fields
+        )
+        records, digests = arrays["record"], arrays["digest"]
+        return fits and records.shape[0] == self.slots and digests.shape[0] == self.shards
+
     # ---------------------------------------------------------------- writing
 
     def slots_of(self, shard: int) -> range:
@@ -188,6 +205,7 @@ class Store:
         records : sequence of dict
             One a slot.
         """
+        self._delete(shard)  # zarr reads a shard before it writes it: a damaged one stops it
         slots = self.slots_of(shard)
         digests = np.zeros((len(self.fields), 32), np.uint8)
         for place, name in enumerate(self.fields):
@@ -208,9 +226,14 @@ class Store:
         return self._bytes("record", shard) is not None
 
     def forget_shard(self, shard: int) -> None:
-        """Take back a shard's record, so that the command that made it makes it again."""
-        sync(self._group.store.delete(self._key("record", shard)))
+        """Delete a shard, so that the command that made it makes it again."""
         self.mark(complete=False)
+        self._delete(shard)
+
+    def _delete(self, shard: int) -> None:
+        """Delete a shard's files, its record first: without it the shard counts as not made."""
+        for name in ("record", "digest", *self.fields):
+            sync(self._group.store.delete(self._key(name, shard)))
 
     def mark(self, *, complete: bool) -> None:
         """Say whether every shard stands."""

@@ -56,7 +56,12 @@ def list_tree(root: Path, *, max_pixels: int = MAX_PIXELS) -> Tree:
     manifest = root.name if root.is_file() else None
     root = (root.parent if manifest else root).resolve()
     images, others, rejects = [], [], []
-    for folder, folders, files in os.walk(root):
+
+    def closed(error: OSError) -> None:
+        path = Path(error.filename).relative_to(root).as_posix()
+        rejects.append(Reject(printable(path), "a folder that may not be read: permission denied"))
+
+    for folder, folders, files in os.walk(root, onerror=closed):
         at = Path(folder).relative_to(root)
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         folders[:] = sorted(
@@ -111,9 +116,12 @@ def safe_path(root: Path, path: str) -> str | None:
     pure = PurePosixPath(path.replace("\\", "/"))
     if not pure.parts or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
         return None
-    if "\0" in path or not (root / pure).resolve().is_relative_to(root):
+    try:
+        path.encode()
+        inside = "\0" not in path and (root / pure).resolve().is_relative_to(root)
+    except (OSError, RuntimeError, UnicodeEncodeError):  # links in a circle, no text, too long
         return None
-    return pure.as_posix()
+    return pure.as_posix() if inside else None
 
 
 def summarise(files: Iterable[str], depth_of: Callable[[str], int | None]) -> tuple[str, ...]:
@@ -152,7 +160,10 @@ def _ignored(name: str) -> bool:
 
 def _is_store(folder: Path) -> bool:
     """Return whether a folder is a zarr store, perhaps the one that is about to be made."""
-    return (folder / "zarr.json").is_file()
+    try:
+        return (folder / "zarr.json").is_file()
+    except OSError:
+        return False
 
 
 def _refusal(root: Path, path: str) -> str | None:
@@ -169,6 +180,8 @@ def _refusal(root: Path, path: str) -> str | None:
             return "a link that leads nowhere"
         if not target.is_relative_to(root):
             return "a link that leads out of the corpus: copy the file instead"
+    if not (full.is_file() or full.is_dir()):
+        return "not a regular file"
     if suffix_of(path) in UNREAD_SUFFIXES:
         return f"{suffix_of(path)} files are not read: save it as JPEG, PNG, WebP or TIFF"
     return None

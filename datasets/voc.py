@@ -16,6 +16,9 @@ from defusedxml.ElementTree import parse
 from shm.datasets.background import Background
 from shm.datasets.tree import Tree, folders_of, stem_of
 
+PEOPLE = frozenset({"person", "people", "pedestrian"})
+"""What annotations in VOC's format call people; VOC itself only says ``person``."""
+
 _PHOTOS = "JPEGImages"
 _LABEL_MAPS = ("SegmentationClass", "SegmentationObject", "SegmentationClassAug")
 
@@ -57,7 +60,7 @@ def _background(folder: Path, name: str, path: Path) -> Background:
         id=f"{folder.name}/{name}",
         path=path,
         source=(Path(folder.name) / path.relative_to(folder)).as_posix(),
-        person=None if classes is None else "person" in classes,
+        person=None if classes is None else not PEOPLE.isdisjoint(map(str.casefold, classes)),
         classes=tuple(sorted(classes or ())),
         note=note,
     )

@@ -1,5 +1,6 @@
 """The commands `shm` and `shm-data`."""
 
+import errno
 import importlib
 import os
 
@@ -43,7 +44,9 @@ class LazyGroup(click.Group):
         except OSError as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            raise click.ClickException(one_line(error)) from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            cure = ": free some space, then run the same command to carry on" if full else ""
+            raise click.ClickException(one_line(error) + cure) from error
         except KeyboardInterrupt:
             click.echo("\ninterrupted: run the same command to carry on", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None

@@ -85,6 +85,8 @@ def composite_store(
         A folder of backgrounds is missing, no background may be used, `people` is no prepared
         store, or the target was made with other options.
     """
+    if people.resolve() == target.resolve():
+        raise CompositeError(f"{people} holds the people: name another store for the composites")
     source = open_store(people)
     if source.kind != "prepared":
         raise CompositeError(

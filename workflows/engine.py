@@ -1,6 +1,7 @@
 """Running shard tasks on Dask: the same work on this machine's cores or on a cluster."""
 
 import logging
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,4 +106,10 @@ def connect(cluster: ClusterConfig) -> Iterator[Any]:
         ) as local,
         Client(local, set_as_default=False) as client,
     ):
+        client.run(_ignore_interrupts)
         yield client
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the one that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,24 +1,45 @@
 """A store given back as files."""
 
+import json
 from pathlib import Path
 
-from shm.datasets.files import write_png
+from shm.datasets.files import write_bytes, write_png
 from shm.datasets.store import open_store
+from shm.pipeline.errors import ShmError
 from shm.workflows.progress import progress
+
+NOTE = ".shm-export.json"
+"""Name of the file that says which export a folder holds."""
+
+
+class ExportError(ShmError, FileExistsError):
+    """The target holds something else."""
 
 
 def export_store(path: Path, target: Path, split: str | None = None) -> int:
     """Write ``target/{image,alpha,trimap,foreground,…}/ID.png``, each at the sample's own size.
 
-    Files that stand already are written again; each appears whole.
+    Each file appears whole. A note in the folder says what is exported there, so that no other
+    file is ever overwritten; the same export may be run again.
 
     Returns
     -------
     int
         The number of samples.
+
+    Raises
+    ------
+    ExportError
+        The folder holds other files, or another export.
     """
     store = open_store(path)
     samples = list(store.samples(split))
+    about = json.dumps({"store": store.identity(), "split": split}).encode()
+    note = target / NOTE
+    taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if taken and not (note.is_file() and note.read_bytes() == about):
+        raise ExportError(f"{target} holds other files: name a new or an empty folder")
+    write_bytes(note, about)
     with progress("export", len(samples), "sample") as bar:
         for slot, record in samples:
             for name, array in store.read(slot, record).items():

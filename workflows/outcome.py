@@ -24,6 +24,7 @@ class Outcome:
     store: Path
     accepted: int
     rejected: tuple[dict[str, Any], ...]
+    left_alone: tuple[str, ...] = ()
 
     @property
     def failures(self) -> int:
@@ -36,6 +37,7 @@ class Outcome:
             "store": str(self.store),
             "samples": self.accepted,
             "rejected": list(self.rejected),
+            "left_alone": list(self.left_alone),
         }
 
 
@@ -47,7 +49,12 @@ def outcome_of(store: Store) -> Outcome:
             rejected.append(reject_of(record))
         else:
             accepted += 1
-    return Outcome(store=store.path, accepted=accepted, rejected=tuple(rejected))
+    return Outcome(
+        store=store.path,
+        accepted=accepted,
+        rejected=tuple(rejected),
+        left_alone=tuple(store.attributes.get("left_alone", ())),
+    )
 
 
 def reject_of(record: Record) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Making a store in any number of attempts: create it, or find out how far the last one got."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,11 @@ def open_for_writing(
     if overwrite and path.exists():
         # Opening it first, so that nothing is ever deleted but a store of ours.
         store = open_store(path, incomplete=True)
+        if store.kind != kind:
+            raise ResumeError(
+                f"{path} holds {store.kind} samples: --overwrite replaces a store of its own kind "
+                "only; name another"
+            )
         if store.attributes["complete"] or differences(store.attributes, wanted):
             _remove(path)
     if not path.exists():
@@ -69,7 +75,9 @@ def differences(there: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             found += differences(old, value, f"{prefix}{name}.")
         elif old != value:
-            found.append(f"{prefix}{name} was {old}, now {value}")
+            digest = name in ("inputs", "identity")
+            what = "changed" if digest else f"was {old}, now {value}"
+            found.append(f"{prefix}{name} {what}")
     return found
 
 
@@ -87,7 +95,7 @@ def _create(
     """Create the store beside its place and move it there whole."""
     if not path.parent.is_dir():
         raise StoreError(f"{path.parent}: no such folder to put {path.name} in")
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     create_store(partial, kind=kind, slots=slots, canvas=canvas, attributes=attributes)
     partial.rename(path)

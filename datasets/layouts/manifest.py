@@ -36,7 +36,10 @@ def find(tree: Tree) -> Found | None:
     ManifestError
         The manifest is neither form, or has a column of another name.
     """
-    name = tree.manifest or next((name for name in NAMES if name in tree.others), None)
+    there = [name for name in tree.others if name.casefold() in NAMES]
+    if len(there) > 1 and tree.manifest is None:
+        raise ManifestError(f"{tree.root}: {' and '.join(there)} are both manifests: name one")
+    name = tree.manifest or next(iter(there), None)
     if name is None:
         return None
     pairs: list[Pair] = []

@@ -68,7 +68,7 @@ def command(people: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
         per_foreground=options["per_foreground"],
         people=options["with_people"],
         unlabelled=options["unlabelled"],
-        max_pixels=round(options["max_megapixels"] * 1e6),
+        max_pixels=options["max_megapixels"] * 1_000_000,
         seed=options["seed"],
     )
     cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])

@@ -48,8 +48,8 @@ MAX_REJECTS = click.option(
 )
 MAX_MEGAPIXELS = click.option(
     "--max-megapixels",
-    type=click.FloatRange(min=0.001),
-    default=100.0,
+    type=click.IntRange(1, 10_000),
+    default=100,
     help="Refuse larger photos unread: a decompression bomb would fill the memory.",
 )
 
@@ -113,8 +113,11 @@ def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, th
     else:
         for reject in outcome.rejected:
             say(f"  rejected {reject['source']!r}: {reject['reason']}")
+        for name in outcome.left_alone:
+            say(f"  left alone: {name}")
         count = len(outcome.rejected)
         say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
-        say(f"next: {then}")
+        if outcome.accepted:
+            say(f"next: {then}")
     if outcome.failures > max_rejects:
         raise click.exceptions.Exit(1)

@@ -47,7 +47,7 @@ def command(checkpoint: Path, inputs: tuple[Path, ...], out: Path, **options: An
         background=options["background"],
         device=options["device"],
         max_side=options["max_side"],
-        max_pixels=round(options["max_megapixels"] * 1e6),
+        max_pixels=options["max_megapixels"] * 1_000_000,
     )
     found = predict(checkpoint, inputs, out, run, say)
     if options["as_json"]:

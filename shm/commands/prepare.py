@@ -118,7 +118,7 @@ def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
         split=options["split"],
         annotation=options["annotation"],
         layout=options["layout"],
-        max_pixels=round(options["max_megapixels"] * 1e6),
+        max_pixels=options["max_megapixels"] * 1_000_000,
         seed=options["seed"],
     )
     cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])

@@ -46,14 +46,11 @@ class WeightsReport:
     ----------
     loaded : int
         How many of its weights (tensors) were loaded.
-    missing : strings
-        Names of those that the source lacks; empty from scratch, where none were asked for.
     source : str
         ``"scratch"``, the published weights' name or the file.
     """
 
     loaded: int
-    missing: tuple[str, ...]
     source: str
 
 
@@ -83,7 +80,7 @@ def load_encoder(
         The weights can't be downloaded or read, or are of another net.
     """
     if weights == SCRATCH:
-        return WeightsReport(loaded=0, missing=(), source=SCRATCH)
+        return WeightsReport(loaded=0, source=SCRATCH)
     if backbone is None:
         raise WeightsError(f"{net} has no pretrained encoder: train it from {SCRATCH!r}")
     if weights == IMAGENET:
@@ -172,7 +169,7 @@ def _fill(
             f"{_cures(backbone)}"
         )
     encoder.load_state_dict(loaded, strict=False)
-    return WeightsReport(loaded=len(loaded), missing=tuple(missing), source=source)
+    return WeightsReport(loaded=len(loaded), source=source)
 
 
 def _widened(given: Tensor, target: Tensor) -> Tensor:

@@ -79,10 +79,8 @@ def test_other_settings_on_the_same_run_are_refused(folder: Path) -> None:
 
 def test_the_paper_preset_never_starts_from_random_weights_unasked(folder: Path) -> None:
     missing = folder / "missing.pth"
-    words = train(
-        folder, "paper", "--preset", "paper", "--phase", "tnet", "--tnet-weights", missing
-    )
-    refused = run(*words, code=1)
+    words = ("train", folder / "train.zarr", "--run", folder / "paper", "--phase", "tnet")
+    refused = run("shm", *words, "--preset", "paper", "--tnet-weights", missing, code=1)
     assert "missing.pth" in refused.stderr
     assert "scratch" in refused.stderr
 

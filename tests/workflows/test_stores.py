@@ -135,3 +135,56 @@ def test_export_gives_back_the_files(folder: Path, tmp_path: Path) -> None:
     slot, record = samples[0]
     with Image.open(tmp_path / "files" / "alpha" / f"{record['id']}.png") as picture:
         assert np.array_equal(np.asarray(picture), store.read(slot, record)["alpha"])
+
+
+def test_a_truncated_shard_is_repaired(folder: Path, tmp_path: Path) -> None:
+    store = tmp_path / "train.zarr"
+    shutil.copytree(folder / "train.zarr", store)
+    with (store / "image" / "c" / "0" / "0" / "0" / "0").open("r+b") as file:
+        file.truncate(20)
+    run("shm-data", "verify", "--repair", store, code=1)
+    run(*composite(folder, store))
+    assert all_files(store) == all_files(folder / "train.zarr")
+
+
+def test_the_people_are_never_overwritten_with_composites(folder: Path) -> None:
+    before = all_files(folder / "people.zarr")
+    refused = run(*composite(folder, folder / "people.zarr"), "--overwrite", code=1)
+    assert "holds the people" in refused.stderr
+    assert all_files(folder / "people.zarr") == before
+
+
+def test_export_overwrites_no_file_of_others(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "p0000.png").write_text("mine")
+    refused = run("shm-data", "export", folder / "people.zarr", tmp_path, code=1)
+    assert "holds other files" in refused.stderr
+    assert (tmp_path / "image" / "p0000.png").read_text() == "mine"
+
+
+def test_altered_metadata_is_one_line(folder: Path, tmp_path: Path) -> None:
+    for old, new in (('"slots": 140', '"slots": 12'), ('"kind": "prepared"', '"kind": "lazy"')):
+        store = tmp_path / "store.zarr"
+        shutil.copytree(folder / "people.zarr", store, dirs_exist_ok=True)
+        text = (folder / "people.zarr" / "zarr.json").read_text()
+        assert old in text
+        (store / "zarr.json").write_text(text.replace(old, new))
+        assert "metadata" in run("shm-data", "verify", store, code=1).stderr
+
+
+def test_all_of_a_group_share_the_split_that_the_corpus_names(tmp_path: Path) -> None:
+    write_people(tmp_path / "raw", 6)
+    splits = ("train", "", "test", "", "train", "test")
+    groups = ("anna", "anna", "bob", "bob", "carl", "carl")
+    rows = [
+        f"images/p{n:04d}.png,masks/p{n:04d}.png,{group},{split}"
+        for n, (group, split) in enumerate(zip(groups, splits, strict=True))
+    ]
+    (tmp_path / "raw" / "manifest.csv").write_text("\n".join(["image,mask,group,split", *rows]))
+    out = tmp_path / "people.zarr"
+    told = run("shm-data", "prepare", tmp_path / "raw", out, "--size", 64, "--workers", 1, code=1)
+    assert "'images/p0005.png': its group 'carl' is in the split train already" in told.stderr
+    found = {r["source"]: (r["group"], r["split"]) for _, r in open_store(out).samples()}
+    assert sorted(found.values()) == [
+        ("anna", "train"), ("anna", "train"), ("bob", "test"), ("bob", "test"), ("carl", "train")
+    ]  # fmt: skip
