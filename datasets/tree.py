@@ -107,7 +107,11 @@ def folders_of(path: str) -> tuple[str, ...]:
 
 def printable(path: str) -> str:
     """Return a path that can be encoded and shown on one line."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        raw = path.encode("utf-8", "surrogateescape")  # as file systems give names that are no text
+    except UnicodeEncodeError:
+        raw = path.encode("utf-8", "surrogatepass")
+    text = raw.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

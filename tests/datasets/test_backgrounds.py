@@ -14,6 +14,7 @@ from shm.datasets.backgrounds import (
     Background,
     BackgroundError,
     choose_backgrounds,
+    find_all_backgrounds,
     find_backgrounds,
 )
 
@@ -213,3 +214,37 @@ def test_links_that_lead_out_are_rejected(tmp_path: Path) -> None:
     assert [background.id for background in accepted] == ["park/a"]
     assert [reject.source for reject in rejects] == ["park/b.jpg"]
     assert rejects[0].reason.startswith("a link that leads out of")
+
+
+@pytest.mark.parametrize("name", ["Person", "PERSON", "people", "pedestrian"])
+def test_people_are_people_however_they_are_written(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "VOC2012/JPEGImages/1.jpg", 1)
+    xml = f"<annotation><object><name>{name}</name></object></annotation>"
+    write(tmp_path / "VOC2012/Annotations/1.xml", xml)
+    assert people(find_backgrounds(tmp_path)) == {"VOC2012/1": True}
+
+
+def test_coco_without_annotations_says_nothing_about_people(tmp_path: Path) -> None:
+    save(tmp_path / "train2017/1.jpg", 1)
+    listed = {
+        "images": [{"id": 1, "file_name": "1.jpg"}],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    write(tmp_path / "annotations/instances_train2017.json", json.dumps(listed))
+    assert list(people(find_backgrounds(tmp_path)).values()) == [None]
+
+
+def test_a_person_in_one_file_of_annotations_is_a_person_in_all(tmp_path: Path) -> None:
+    coco(tmp_path / "coco")
+    file = tmp_path / "coco/annotations/instances_train2017.json"
+    none = json.loads(file.read_text()) | {"annotations": []}
+    write(tmp_path / "coco/annotations/instances_z.json", json.dumps(none))
+    found = people(find_backgrounds(tmp_path / "coco"))
+    assert [person for name, person in found.items() if name.endswith("02")] == [True]
+
+
+def test_two_folders_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        save(tmp_path / name / "photos/1.jpg", number)
+    found = find_all_backgrounds([tmp_path / "a/photos", tmp_path / "b/photos"])
+    assert len({background.id for background in found}) == 2

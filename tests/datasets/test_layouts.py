@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -486,3 +487,44 @@ def test_nothing_is_dropped_and_ids_are_unique(
     assert ids == [pair.id.casefold() for pair in sorted(corpus.pairs, key=lambda pair: pair.id)]
     images = [pair.image for pair in corpus.pairs] + [reject.source for reject in corpus.rejects]
     assert len(set(images)) == len(images)
+
+
+def test_a_pipe_is_rejected_and_never_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, {"images/a.png": photo(1), "masks/a.png": mask()})
+    os.mkfifo(tmp_path / "images" / "b.png")
+    assert reasons(open_corpus(tmp_path))["images/b.png"] == "not a regular file"
+
+
+def test_a_store_in_the_corpus_is_no_part_of_it(tmp_path: Path) -> None:
+    write(tmp_path, {"images/a.png": photo(1), "masks/a.png": mask()})
+    write(tmp_path, {"people.zarr/zarr.json": "{}", "people.zarr/image/x.png": photo(2)})
+    corpus = open_corpus(tmp_path)
+    assert (len(corpus.pairs), corpus.rejects, corpus.left_alone) == (1, (), ())
+
+
+def test_one_folder_of_a_published_name_does_not_hide_the_others(tmp_path: Path) -> None:
+    for name in "abcd":
+        write(tmp_path, {f"images/{name}.png": photo(ord(name)), f"masks/{name}.png": mask()})
+    write(tmp_path, {"more/original_image/q.jpg": photo(9), "more/mask/q.png": mask()})
+    assert len(open_corpus(tmp_path).pairs) >= 4
+
+
+@pytest.mark.parametrize("named", ["loop/a.jpg", "\ud800.jpg", "x" * 5000 + ".jpg"])
+def test_a_row_with_an_impossible_path_is_rejected(tmp_path: Path, named: str) -> None:
+    write(tmp_path, {"images/a.png": photo(1), "masks/a.png": mask()})
+    (tmp_path / "loop").symlink_to("loop")
+    rows = [{"image": "images/a.png", "mask": "masks/a.png"}, {"image": named, "mask": "x.png"}]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    corpus = open_corpus(tmp_path)
+    assert len(corpus.pairs) == 1
+    assert any("line 2" in reject.reason for reject in corpus.rejects)
+
+
+def test_a_manifest_counts_in_any_case_and_two_are_one_too_many(tmp_path: Path) -> None:
+    write(tmp_path, {"images/a.png": photo(1), "masks/a.png": mask()})
+    row = "image,mask,split\nimages/a.png,masks/a.png,test\n"
+    (tmp_path / "Manifest.CSV").write_text(row)
+    assert open_corpus(tmp_path).pairs[0].split == "test"
+    (tmp_path / "manifest.jsonl").write_text("{}")
+    with pytest.raises(ManifestError, match="both manifests"):
+        open_corpus(tmp_path)

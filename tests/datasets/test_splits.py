@@ -40,6 +40,6 @@ def test_another_seed_splits_otherwise() -> None:
 def test_shares_are_read_from_text() -> None:
     expected = SplitConfig(train=0.7, validation=0.2, test=0.1)
     assert SplitConfig.parse("0.7,0.2,0.1") == SplitConfig.parse("70/20/10") == expected
-    for wrong in ("", "1,2", "a,b,c", "0,0,0", "1,-1,1"):
+    for wrong in ("", "1,2", "a,b,c", "0,0,0", "1,-1,1", "nan,1,1", "inf,1,1"):
         with pytest.raises(SplitError):
             SplitConfig.parse(wrong)
