@@ -8,9 +8,7 @@ every shard. A shard's record is written last: where it stands, the shard is who
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -22,15 +20,14 @@ from zarr.codecs import ZstdCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from shm.pipeline.errors import ShmError
+from shm.datasets.damage import Damage, DamageError, StoreError
+from shm.datasets.record import RECORD_BYTES, Record, decode_record, encode_record
 
 FORMAT = 1
-RECORD_BYTES = 4096
 TARGET_SHARD_BYTES = 64 * 2**20
 
 Kind = Literal["prepared", "composited"]
 Arrays = dict[str, NDArray[np.uint8]]
-Record = dict[str, Any]
 
 NO_BYTES = bytes(32)
 """Digest of a shard that is not stored, since it is all zeros."""
@@ -40,14 +37,6 @@ FIELDS: dict[Kind, dict[str, int]] = {
     "composited": {"image": 3, "alpha": 1, "trimap": 1, "foreground": 3, "background": 3},
 }
 """Channels of each array of a kind of store, in the order in which a shard is written."""
-
-
-class StoreError(ShmError, ValueError):
-    """A path holds no store, or one that this version can't use."""
-
-
-class DamageError(StoreError):
-    """A shard is missing or its bytes are not those that were written."""
 
 
 def shard_slots(kind: Kind, canvas: int) -> int:
@@ -134,20 +123,6 @@ def open_store(path: Path, *, writable: bool = False, incomplete: bool = False) 
     if not (layout.get("complete") or incomplete):
         raise StoreError(f"{path}: not finished; run the command that makes it again to carry on")
     return store
-
-
-@dataclass(frozen=True)
-class Damage:
-    """One thing that `Store.damages` found."""
-
-    shard: int
-    array: str
-    what: str
-    samples: tuple[str, ...]
-
-    def __str__(self) -> str:
-        names = ", ".join(self.samples[:8]) + (" …" if len(self.samples) > 8 else "")
-        return f"shard {self.shard} of {self.array} {self.what} (samples: {names or 'unknown'})"
 
 
 class Store:
@@ -346,21 +321,3 @@ class Store:
     def _digest(self, name: str, shard: int) -> bytes | None:
         stored = self._bytes(name, shard)
         return None if stored is None else hashlib.sha256(stored).digest()
-
-
-def encode_record(record: Record) -> NDArray[np.uint8]:
-    """Return a record as `RECORD_BYTES` bytes: JSON, padded with zeros."""
-    text = json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    stored = text.encode("utf-8", "backslashreplace")
-    if len(stored) > RECORD_BYTES:
-        raise StoreError(
-            f"{record.get('source', 'a sample')!s:.200}: its record takes {len(stored)} bytes, "
-            f"more than {RECORD_BYTES}; shorten the path"
-        )
-    return np.frombuffer(stored.ljust(RECORD_BYTES, b"\0"), np.uint8)
-
-
-def decode_record(row: NDArray[np.uint8]) -> Record:
-    """Return the record of `encode_record`; raises ValueError where there is none."""
-    record: Record = json.loads(row.tobytes().rstrip(b"\0").decode("utf-8"))
-    return record

@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from shm.datasets.store import Arrays, Record, Store, StoreError, open_store
+from shm.datasets.damage import StoreError
+from shm.datasets.record import Record
+from shm.datasets.store import Arrays, Store, open_store
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN

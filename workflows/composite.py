@@ -12,8 +12,9 @@ from shm.datasets.files import file_sha256
 from shm.datasets.image import MAX_PIXELS, read_photo
 from shm.datasets.pairing import pair_backgrounds
 from shm.datasets.raw import naming
+from shm.datasets.record import Record
 from shm.datasets.splits import SPLITS, SplitConfig, assign_splits
-from shm.datasets.store import Arrays, Record, Store, open_store
+from shm.datasets.store import Arrays, Store, open_store
 from shm.pipeline.composite import blend, choose_crop, cut_background
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import digest, generator

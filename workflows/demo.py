@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shm.datasets.files import write_png
-from shm.datasets.store import Record, open_store
+from shm.datasets.store import open_store
 from shm.inference import predict_alpha
 from shm.pictures import contact_sheet
 from shm.pipeline.errors import ShmError
@@ -77,7 +77,7 @@ def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArr
     prepared, train = open_store(people), open_store(composites)
     rows = []
     for slot, record in list(train.samples("test"))[::PER_FOREGROUND][:SHOWN]:
-        origin: Record = record["foreground"]
+        origin = record["foreground"]
         person = prepared.read(origin["slot"], {"size": record["size"]})
         composite = train.read(slot, record, ("image",))["image"]
         rows.append(

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.store import Arrays, DamageError, Record, Store, encode_record
+from shm.datasets.damage import DamageError
+from shm.datasets.record import Record, encode_record
+from shm.datasets.store import Arrays, Store
 from shm.pipeline.errors import ShmError
 
 MAX_REASON = 400

@@ -9,8 +9,9 @@ from shm.datasets.corpus import Corpus, Pair, Reject, open_corpus
 from shm.datasets.files import file_sha256
 from shm.datasets.image import MAX_PIXELS
 from shm.datasets.raw import read_pair
+from shm.datasets.record import Record
 from shm.datasets.splits import SplitConfig, assign_splits
-from shm.datasets.store import Arrays, Record, open_store
+from shm.datasets.store import Arrays, open_store
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig, prepare
 from shm.pipeline.seed import digest

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.store import Kind, Store, StoreError, create_store, open_store
+from shm.datasets.damage import StoreError
+from shm.datasets.store import Kind, Store, create_store, open_store
 from shm.pipeline.errors import ShmError
 
 

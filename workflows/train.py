@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.store import Store, StoreError, open_store
+from shm.datasets.damage import StoreError
+from shm.datasets.store import Store, open_store
 from shm.datasets.stream import CropConfig, training_batches, whole_samples
 from shm.inference import choose_device
 from shm.pipeline.errors import ShmError

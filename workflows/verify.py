@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.store import Damage, open_store
+from shm.datasets.damage import Damage
+from shm.datasets.store import open_store
 from shm.workflows.progress import progress
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shm.datasets.store import FIELDS, Arrays, Kind, Record, Store, create_store, open_store
+from shm.datasets.record import Record
+from shm.datasets.store import FIELDS, Arrays, Kind, Store, create_store, open_store
 from shm.pipeline.composite import blend
 
 SPLITS = ("train", "train", "validation", "train", "test")

@@ -7,16 +7,9 @@ import pytest
 import zarr
 
 from shm.datasets import store as store_module
-from shm.datasets.store import (
-    RECORD_BYTES,
-    DamageError,
-    StoreError,
-    create_store,
-    decode_record,
-    encode_record,
-    open_store,
-    shard_slots,
-)
+from shm.datasets.damage import DamageError, StoreError
+from shm.datasets.record import RECORD_BYTES, decode_record, encode_record
+from shm.datasets.store import create_store, open_store, shard_slots
 from tests.datasets.stores import random_sample, write_store
 
 

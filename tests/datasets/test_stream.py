@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shm.datasets.store import DamageError, StoreError, open_store
+from shm.datasets.damage import DamageError, StoreError
+from shm.datasets.store import open_store
 from shm.datasets.stream import (
     CropConfig,
     CropDataset,
