@@ -14,6 +14,10 @@ from tests.pipeline.scenes import scene
 PERSON_XML = "<annotation><object><name>{name}</name></object></annotation>"
 
 
+HEAR_CTRL_C = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
+"""As on a terminal: what a shell starts in the background is born deaf to it."""
+
+
 def write_people(folder: Path, count: int, size: int = 64) -> Path:
     """Write photos of soft discs, each of its own brightness, and their binary masks."""
     for name in ("images", "masks"):
@@ -47,7 +51,8 @@ def command(*words: object) -> list[str]:
     """Return the command line of ``shm-data …`` or ``shm …``."""
     group, *rest = map(str, words)
     function = {"shm-data": "data", "shm": "shm"}[group]
-    return [sys.executable, "-c", f"from shm.cli import {function}; {function}()", *rest]
+    code = f"{HEAR_CTRL_C}; from shm.cli import {function}; {function}()"
+    return [sys.executable, "-c", code, *rest]
 
 
 def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
