@@ -101,6 +101,8 @@ def open_store(path: Path, *, writable: bool = False, incomplete: bool = False) 
     """
     if not path.exists():
         raise StoreError(f"{path}: no such store")
+    if not (path / "zarr.json").is_file():
+        raise StoreError(f"{path}: not a zarr v3 group: this is no store, name another")
     try:
         group = zarr.open_group(path, mode="r+" if writable else "r", zarr_format=3)
         layout: Any = group.attrs.get("shm")

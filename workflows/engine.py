@@ -1,6 +1,7 @@
 """Running shard tasks on Dask: the same work on this machine's cores or on a cluster."""
 
 import logging
+import re
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,10 @@ class ClusterConfig:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise EngineError(f"{self.workers} workers: at least 1, please")
+        if self.scheduler is not None and not re.fullmatch(r"(\w+://)?.+:\d+", self.scheduler):
+            raise EngineError(
+                f"{self.scheduler!r} is no scheduler's address: write tcp://host:8786"
+            )
 
 
 def run_tasks(

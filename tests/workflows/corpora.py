@@ -1,12 +1,15 @@
 """Small raw corpora and commands run as real processes."""
 
+import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from distributed import Client
 from PIL import Image
 
 from tests.pipeline.scenes import scene
@@ -87,3 +90,31 @@ def all_files(folder: Path) -> dict[str, bytes]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
+
+
+@contextmanager
+def cluster(file: Path, *, workers: int) -> Iterator[str]:
+    """Start a Dask scheduler and workers as processes of their own; yield its address."""
+    dask = [sys.executable, "-m", "dask"]
+    options = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
+    scheduler = [*dask, "scheduler", "--port", "0", *options]
+    worker = [*dask, "worker", "--nthreads", "1", "--no-nanny", *options]
+
+    def start(words: list[str]) -> subprocess.Popen[bytes]:
+        nowhere = subprocess.DEVNULL
+        return subprocess.Popen(words, cwd=file.parent, stdout=nowhere, stderr=nowhere)
+
+    started = [start(scheduler)]
+    try:
+        give_up = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < give_up:
+            time.sleep(0.05)
+        started += [start(worker) for _ in range(workers)]
+        address = json.loads(file.read_text())["address"]
+        with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            client.wait_for_workers(workers, timeout=60)
+        yield address
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()

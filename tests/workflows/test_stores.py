@@ -9,7 +9,14 @@ import pytest
 from PIL import Image
 
 from shm.datasets.store import open_store
-from tests.workflows.corpora import all_files, kill_when, run, write_backgrounds, write_people
+from tests.workflows.corpora import (
+    all_files,
+    cluster,
+    kill_when,
+    run,
+    write_backgrounds,
+    write_people,
+)
 
 PEOPLE = 140  # three shards of 64 at 64 pixels
 
@@ -76,6 +83,16 @@ def test_any_number_of_workers_gives_the_same_bytes(
     out = tmp_path / "people.zarr"
     run("shm-data", "prepare", folder / "raw", out, "--size", 64, "--workers", workers)
     assert all_files(out) == all_files(folder / "people.zarr")
+
+
+def test_a_cluster_elsewhere_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    out, address = tmp_path / "people.zarr", tmp_path / "scheduler.json"
+    with cluster(address, workers=2) as scheduler:
+        words = ("shm-data", "prepare", folder / "raw", out, "--size", 64)
+        run(*words, "--scheduler", scheduler)
+    assert all_files(out) == all_files(folder / "people.zarr")
+    refused = run(*words, "--scheduler", "foo", code=1)
+    assert "no scheduler's address" in refused.stderr
 
 
 def test_a_killed_prepare_resumes_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
