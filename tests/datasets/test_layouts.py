@@ -1,9 +1,6 @@
 """Each way to lay a corpus out gives its pairs, and every image in it is accounted for."""
 
-import csv
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,62 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 
-from shm.datasets.corpus import Corpus, CorpusError, Pair, open_corpus
-from shm.datasets.image import IMAGE_SUFFIXES
+from shm.datasets.corpus import CorpusError, Pair, open_corpus
 from shm.datasets.layouts import LAYOUTS
-from shm.datasets.layouts.manifest import ManifestError
-
-
-def photo(number: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """Return a picture that no other number gives, the same at every size."""
-    coarse = np.random.default_rng(number).integers(0, 256, (4, 4, 3), np.uint8)
-    resized = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(resized)
-
-
-def mask(number: int = 0) -> NDArray[np.uint8]:
-    values = np.zeros((48, 64), np.uint8)
-    values[8:40, 10 + number % 20 : 50] = 255
-    return values
-
-
-def matte() -> NDArray[np.uint8]:
-    return np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
-
-
-def cutout(number: int) -> NDArray[np.uint8]:
-    return np.dstack([photo(number), matte()])
-
-
-def write(root: Path, files: Mapping[str, NDArray[np.uint8] | str]) -> Path:
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, str):
-            path.write_text(content, encoding="utf-8")
-        else:
-            Image.fromarray(content).save(path)
-    return root
-
-
-def accounted(corpus: Corpus) -> bool:
-    """Return whether every image of the folder is in a pair, a reject, or left alone."""
-    here = [path.relative_to(corpus.root) for path in corpus.root.rglob("*")]
-    images = {path.as_posix() for path in here if path.suffix.lower() in IMAGE_SUFFIXES}
-    named = {file for pair in corpus.pairs for file in pair.files}
-    named |= {reject.source for reject in corpus.rejects} | set(corpus.left_alone)
-    folders = tuple(line.split(" (")[0].split("*")[0] for line in corpus.left_alone if " (" in line)
-    return all(image in named or image.startswith(folders) for image in images)
-
-
-def by_id(corpus: Corpus) -> dict[str, Pair]:
-    return {pair.id: pair for pair in corpus.pairs}
-
-
-def reasons(corpus: Corpus) -> dict[str, str]:
-    return {reject.source: reject.reason for reject in corpus.rejects}
+from tests.datasets.raw_corpora import accounted, by_id, cutout, mask, matte, photo, reasons, write
 
 
 @pytest.mark.parametrize(
@@ -261,23 +206,6 @@ def test_links_that_lead_out_of_the_corpus_are_rejected(tmp_path: Path) -> None:
     assert corpus.left_alone == ("inside",)
 
 
-def test_a_missing_folder_and_an_empty_one_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="there is no such folder"):
-        open_corpus(tmp_path / "raw")
-    with pytest.raises(FileNotFoundError, match=r"expected photos with masks.*images/a\.jpg"):
-        open_corpus(tmp_path)
-    write(tmp_path, {"backgrounds/a.jpg": photo(0)})
-    with pytest.raises(CorpusError, match=r"backgrounds/ \(1 file\) taken for no part"):
-        open_corpus(tmp_path)
-    write(tmp_path, {"images/a.jpg": photo(0)})
-    with pytest.raises(CorpusError, match="the layout 'p3m' expects train/"):
-        open_corpus(tmp_path, "p3m")
-    with pytest.raises(
-        CorpusError, match="no layout is called 'voc': choose one of auto, manifest"
-    ):
-        open_corpus(tmp_path, "voc")
-
-
 def test_aisegment_is_found(tmp_path: Path) -> None:
     files = {
         "data/clip_img/1803/clip_0/1803-01.jpg": photo(0),
@@ -368,89 +296,6 @@ def test_foregrounds_with_mattes_are_photos_of_true_colours(tmp_path: Path) -> N
     assert (pair.image, pair.foreground, pair.alpha) == ("fg/a.jpg", "fg/a.jpg", "alpha/a.png")
 
 
-ROWS = [
-    {"image": "in/a.jpg", "mask": "in/a.png", "id": "first", "group": "ann", "split": "test"},
-    {"image": "in/b.jpg", "alpha": "in/b.png"},
-    {"image": "in/gone.jpg", "mask": "in/a.png"},
-    {"image": "in/c.jpg", "mask": "../secret.png"},
-    {"image": "in/c.jpg", "mask": "/etc/passwd"},
-    {"image": "in/c.jpg", "mask": "in/a.png", "split": "valid"},
-    {"image": "in/c.jpg"},
-    {"image": "in/c.jpg", "mask": "in/a.png", "id": "../c"},
-    {"image": "in/b.jpg", "alpha": "in/b.png"},
-    {"image": "in/c.jpg", "mask": "in/a.png", "id": "FIRST"},
-]
-ROW_REASONS = [
-    "there is no file in/gone.jpg",
-    "../secret.png lies outside the corpus: name files below its folder",
-    "/etc/passwd lies outside the corpus: name files below its folder",
-    "the split is 'valid': choose one of train, validation, test",
-    "it names no mask, alpha or trimap",
-    "the id '../c' is not safe as a file name",
-    "the photo stands in an earlier line, too",
-    "the id 'FIRST' stands in an earlier line, too",
-]
-
-
-@pytest.mark.parametrize("name", ["manifest.csv", "manifest.jsonl"])
-@pytest.mark.parametrize("direct", [True, False])
-def test_a_manifest_names_pairs_and_its_bad_rows_are_rejected(
-    tmp_path: Path, name: str, direct: bool
-) -> None:
-    images = {f"in/{letter}.jpg": photo(n) for n, letter in enumerate("abcd")}
-    root = write(tmp_path / "raw", images | {"in/a.png": mask(), "in/b.png": matte()})
-    write(tmp_path, {"secret.png": mask()})
-    with (root / name).open("w", encoding="utf-8", newline="") as file:
-        if name.endswith("csv"):
-            table = csv.DictWriter(file, ["image", "mask", "alpha", "id", "group", "split"])
-            table.writeheader()
-            table.writerows(ROWS)
-        else:
-            file.write("".join(f"{json.dumps(row)}\n" for row in ROWS))
-    corpus = open_corpus(root / name if direct else root)
-    assert corpus.layout == "manifest"
-    assert corpus.root == root.resolve()
-    first = Pair(**{"image": "in/a.jpg"} | ROWS[0])
-    assert corpus.pairs == (Pair(id="b", group="b", **ROWS[1]), first)
-    start = 2 if name.endswith("csv") else 1
-    expected = [f"line {2 + start + n} of {name}: {text}" for n, text in enumerate(ROW_REASONS)]
-    assert sorted(reject.reason for reject in corpus.rejects) == sorted(expected)
-    assert corpus.left_alone == ("in/d.jpg",)
-    assert accounted(corpus)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        (
-            "manifest.csv",
-            "image,maks\na.jpg,b.png\n",
-            r"unknown column 'maks'; did you mean 'mask'\?",
-        ),
-        ("manifest.csv", "photo,mask\na.jpg,b.png\n", "no column is called 'image'"),
-        ("manifest.jsonl", '{"image": "a", "matte": "b"}\n', "unknown column 'matte'"),
-        ("manifest.csv", 'image,mask\n"a.jpg,b.png\n', "not a CSV file"),
-    ],
-)
-def test_a_wrong_manifest_is_an_error(tmp_path: Path, name: str, text: str, message: str) -> None:
-    (tmp_path / name).write_text(text)
-    with pytest.raises(ManifestError, match=message):
-        open_corpus(tmp_path)
-
-
-def test_lines_that_are_no_objects_are_rejected(tmp_path: Path) -> None:
-    write(tmp_path, {"a.jpg": photo(0), "a.png": mask()})
-    lines = ["{", "[1]", '{"image": 3, "mask": "a.png"}', '{"image": "a.jpg", "mask": "a.png"}']
-    (tmp_path / "manifest.jsonl").write_text("\n".join(lines))
-    corpus = open_corpus(tmp_path)
-    assert len(corpus.pairs) == 1
-    assert [reject.reason.split(" of")[0] for reject in corpus.rejects] == [
-        "line 3",
-        "line 1",
-        "line 2",
-    ]
-
-
 def test_layouts_are_tried_from_the_most_particular(tmp_path: Path) -> None:
     assert list(LAYOUTS) == ["manifest", "aisegment", "adobe", "p3m", "rgba", "folder"]
     write(tmp_path, {"images/a.jpg": photo(0), "masks/a.png": mask()})
@@ -507,24 +352,3 @@ def test_one_folder_of_a_published_name_does_not_hide_the_others(tmp_path: Path)
         write(tmp_path, {f"images/{name}.png": photo(ord(name)), f"masks/{name}.png": mask()})
     write(tmp_path, {"more/original_image/q.jpg": photo(9), "more/mask/q.png": mask()})
     assert len(open_corpus(tmp_path).pairs) >= 4
-
-
-@pytest.mark.parametrize("named", ["loop/a.jpg", "\ud800.jpg", "x" * 5000 + ".jpg"])
-def test_a_row_with_an_impossible_path_is_rejected(tmp_path: Path, named: str) -> None:
-    write(tmp_path, {"images/a.png": photo(1), "masks/a.png": mask()})
-    (tmp_path / "loop").symlink_to("loop")
-    rows = [{"image": "images/a.png", "mask": "masks/a.png"}, {"image": named, "mask": "x.png"}]
-    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    corpus = open_corpus(tmp_path)
-    assert len(corpus.pairs) == 1
-    assert any("line 2" in reject.reason for reject in corpus.rejects)
-
-
-def test_a_manifest_counts_in_any_case_and_two_are_one_too_many(tmp_path: Path) -> None:
-    write(tmp_path, {"images/a.png": photo(1), "masks/a.png": mask()})
-    row = "image,mask,split\nimages/a.png,masks/a.png,test\n"
-    (tmp_path / "Manifest.CSV").write_text(row)
-    assert open_corpus(tmp_path).pairs[0].split == "test"
-    (tmp_path / "manifest.jsonl").write_text("{}")
-    with pytest.raises(ManifestError, match="both manifests"):
-        open_corpus(tmp_path)

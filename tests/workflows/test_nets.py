@@ -52,18 +52,20 @@ def test_a_finished_run_run_again_trains_nothing(folder: Path) -> None:
     assert all_files(folder / "run") == before
 
 
-@pytest.mark.parametrize("phase", ["tnet", "mnet"])
+@pytest.mark.parametrize("phase", ["tnet", "mnet", "end-to-end"])
 def test_a_killed_training_goes_on_with_the_same_losses(folder: Path, phase: str) -> None:
-    name = f"killed-{phase}"
-    words = train(folder, name, "--phase", phase, "--checkpoint-every", 3)
-    assert kill_when(words, folder / name / phase / "last.json")
+    options: tuple[object, ...] = ("--phase", phase, "--checkpoint-every", 3)
+    if phase == "end-to-end":
+        options += ("--tnet", folder / "run" / "tnet", "--mnet", folder / "run" / "mnet")
+    words = train(folder, f"killed-{phase}", *options)
+    mine, undisturbed = (folder / f"{name}-{phase}" for name in ("killed", "undisturbed"))
+    assert kill_when(words, mine / phase / "last.json")
     run(*words)
-    reference = f"reference-{phase}"
-    run(*train(folder, reference, "--phase", phase, "--checkpoint-every", 3))
-    assert losses(folder / name, phase) == losses(folder / reference, phase)
-    for weights in ("best", "last"):
-        (mine,) = (folder / name / phase).glob(f"{weights}*.safetensors")
-        assert mine.read_bytes() == (folder / reference / phase / mine.name).read_bytes()
+    run(*train(folder, undisturbed.name, *options))
+    assert losses(mine, phase) == losses(undisturbed, phase)
+    for name in ("best", "last"):
+        (weights,) = (mine / phase).glob(f"{name}*.safetensors")
+        assert weights.read_bytes() == (undisturbed / phase / weights.name).read_bytes()
 
 
 def test_end_to_end_without_pretrained_nets_is_refused(folder: Path) -> None:
