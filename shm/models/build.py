@@ -11,6 +11,7 @@ from torchvision.models import MobileNet_V2_Weights, ResNet50_Weights, VGG16_BN_
 
 from shm.models.errors import ModelError
 from shm.models.light import LightMatting, LightMattingConfig
+from shm.models.mnet import MNet
 from shm.models.mobilenetv2_unet import MobileNetV2UNet, MobileNetV2UNetConfig
 from shm.models.pspnet import PSPNet50, PSPNetConfig
 from shm.models.tnet import TNet
@@ -61,7 +62,7 @@ TNETS: dict[str, Variant[TNet]] = {
 }
 """T-Nets: photo (B, 3, H, W) to trimap logits (B, 3, H, W)."""
 
-MNETS: dict[str, Variant[nn.Module]] = {
+MNETS: dict[str, Variant[MNet]] = {
     "vgg16-bn": Variant(
         net=VGG16Matting,
         config=VGG16MattingConfig(),
@@ -94,7 +95,7 @@ def build_tnet(name: str, *, weights: str | Path) -> tuple[TNet, WeightsReport]:
     return _build("T-Net", TNETS, name, weights)
 
 
-def build_mnet(name: str, *, weights: str | Path) -> tuple[nn.Module, WeightsReport]:
+def build_mnet(name: str, *, weights: str | Path) -> tuple[MNet, WeightsReport]:
     """Build an M-Net; say what its encoder starts from.
 
     Parameters and errors are those of `build_tnet`, with `MNETS`.

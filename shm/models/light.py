@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shm.models.padding import pad_to_multiple
-from shm.models.vgg16_bn import INPUT_CHANNELS
+from shm.models.mnet import INPUT_CHANNELS, MNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +30,7 @@ def _conv_bn_relu(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class LightMatting(nn.Module):
+class LightMatting(MNet):
     """Features at every size on the way down, added on the way up; alpha at the full size.
 
     Parameters
@@ -55,28 +53,9 @@ class LightMatting(nn.Module):
         self.up = nn.ModuleList(_conv_bn_relu(fine, fine) for fine, _ in pairs)
         self.head = nn.Conv2d(widths[0], 1, 3, padding=1)
 
-    def forward(self, image_and_trimap: Tensor) -> Tensor:
-        """Predict the alpha of what the trimap leaves open.
-
-        Parameters
-        ----------
-        image_and_trimap : float (B, 6, H, W)
-            ImageNet-normalised RGB, then the probabilities of background, unknown and foreground;
-            H and W at least 32.
-
-        Returns
-        -------
-        float (B, 1, H, W)
-            In [0, 1].
-
-        Raises
-        ------
-        ModelError
-            The shape is another, or too small.
-        """
-        height, width = image_and_trimap.shape[-2:]
-        padded = pad_to_multiple(image_and_trimap, self.stride, channels=INPUT_CHANNELS)
-        levels = [self.stem(padded)]
+    def logits(self, image_and_trimap: Tensor) -> Tensor:
+        """Return alpha before its sigmoid; see `MNet`."""
+        levels = [self.stem(image_and_trimap)]
         for down in self.down:
             levels.append(down(levels[-1]))
         features = levels.pop()
@@ -85,4 +64,5 @@ class LightMatting(nn.Module):
             size = skip.shape[-2:]
             coarse = F.interpolate(narrow(features), size, mode="bilinear", align_corners=False)
             features = up(coarse + skip)
-        return torch.sigmoid(self.head(features))[..., :height, :width]
+        logits: Tensor = self.head(features)
+        return logits

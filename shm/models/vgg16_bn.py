@@ -2,16 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from shm.models.padding import pad_to_multiple
-from shm.pipeline.values import TrimapClass
-
-INPUT_CHANNELS = 3 + len(TrimapClass)
-"""What every M-Net reads: normalised RGB, then T-Net's three probabilities."""
+from shm.models.mnet import INPUT_CHANNELS, MNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +58,7 @@ def _decoder(inputs: int, widths: tuple[int, ...], kernel: int) -> Iterator[nn.M
     yield nn.Conv2d(inputs, 1, kernel, padding=kernel // 2)
 
 
-class VGG16Matting(nn.Module):
+class VGG16Matting(MNet):
     """M-Net of arXiv 1809.01354, section 3.2: 13 convolutions down and 6 up, without conv6.
 
     The encoder's layers stand in the order of torchvision's ``vgg16_bn().features``. Each of the
@@ -77,7 +71,7 @@ class VGG16Matting(nn.Module):
     config : VGG16MattingConfig
     """
 
-    stride: ClassVar[int] = 16
+    stride = 16
 
     def __init__(self, config: VGG16MattingConfig) -> None:
         super().__init__()
@@ -91,27 +85,9 @@ class VGG16Matting(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.xavier_uniform_(layer.weight)
 
-    def forward(self, image_and_trimap: Tensor) -> Tensor:
-        """Predict the alpha of what the trimap leaves open.
-
-        Parameters
-        ----------
-        image_and_trimap : float (B, 6, H, W)
-            ImageNet-normalised RGB, then the probabilities of background, unknown and foreground;
-            H and W at least 32.
-
-        Returns
-        -------
-        float (B, 1, H, W)
-            In [0, 1].
-
-        Raises
-        ------
-        ModelError
-            The shape is another, or too small.
-        """
-        height, width = image_and_trimap.shape[-2:]
-        features = pad_to_multiple(image_and_trimap, self.stride, channels=INPUT_CHANNELS)
+    def logits(self, image_and_trimap: Tensor) -> Tensor:
+        """Return alpha before its sigmoid; see `MNet`."""
+        features = image_and_trimap
         where: list[Tensor] = []
         for layer in self.encoder:
             if isinstance(layer, nn.MaxPool2d):
@@ -124,4 +100,4 @@ class VGG16Matting(nn.Module):
                 features = layer(features, where.pop())
             else:
                 features = layer(features)
-        return torch.sigmoid(features)[..., :height, :width]
+        return features
