@@ -145,12 +145,15 @@ def training_batches(
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,  # forked codecs deadlock
     )
-    batches = iter(loader)
+    batches: Iterator[dict[str, Any] | Exception] = iter(loader)
     try:
         for found in batches:
             if isinstance(found, Exception):
                 raise found
             yield found
+    except KeyboardInterrupt:
+        batches = iter(())  # interrupted inside the loader, it would be waited for in vain
+        raise
     finally:
         # Workers that still have something to send when they are ended may abort.
         sampler.stopped = True
