@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from shm.datasets.store import open_store
 from shm.datasets.stream import list_samples
 from shm.inference import predict_alpha
-from shm.metrics import score
+from shm.metrics import ALL_METRICS, score
 from shm.pictures import PictureRow, write_grid
 from shm.workflows.nets import load_nets
 from shm.workflows.progress import progress
 
 REGIONS = ("whole", "unknown")
-METRICS = ("sad", "mse", "mad")
+METRICS = tuple(ALL_METRICS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,9 @@ def evaluate(
             matte = predict_alpha(
                 nets.model, truth["image"], device=nets.device, max_side=nets.max_side
             )
-            figures = score(matte.alpha / 255, truth["alpha"] / 255, truth["trimap"])
+            figures = score(
+                matte.alpha / 255, truth["alpha"] / 255, truth["trimap"], metrics=ALL_METRICS
+            )
             rows.append({"id": record["id"], "group": record["group"], **flat(figures)})
             if len(pictures) < 8:
                 pictures.append(picture_row(truth, matte.alpha, matte.trimap))

@@ -38,8 +38,10 @@ def command(
     """Score CHECKPOINT on the samples of STORE.
 
     CHECKPOINT is a .safetensors file, a phase's folder or a run's; ``untrained:light`` scores the
-    nets of a preset as they start. SAD is a sum over pixels ÷ 1000, MSE and MAD are means; alpha
-    in [0, 1]; over the whole image and over the unknown region of the true trimap.
+    nets of a preset as they start. SAD, Grad and Conn are sums over pixels ÷ 1000, MSE and MAD are
+    means; alpha in [0, 1]; over the whole image and over the unknown region of the true trimap.
+    Grad (sigma 1.4, filters of L2 norm 1) and Conn (levels 0.1 apart) follow the evaluation code
+    published with Deep Image Matting, but alphas are not stretched.
     """
     from shm.workflows.evaluate import evaluate
 
@@ -50,7 +52,7 @@ def command(
         print_json(found.as_json())
         return
     say(f"{checkpoint} on {len(found.rows)} samples of {store} ({split})")
-    click.echo(f"{'':10}{'SAD':>10}{'MSE':>10}{'MAD':>10}")
+    headings = {"sad": "SAD", "mse": "MSE", "mad": "MAD", "grad": "Grad", "conn": "Conn"}
+    click.echo(f"{'':10}" + "".join(f"{heading:>10}" for heading in headings.values()))
     for region, figures in found.means().items():
-        values = (figures["sad"], figures["mse"], figures["mad"])
-        click.echo(f"{region:10}" + "".join(f"{value:10.4f}" for value in values))
+        click.echo(f"{region:10}" + "".join(f"{figures[metric]:10.4f}" for metric in headings))

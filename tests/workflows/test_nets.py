@@ -120,7 +120,19 @@ def test_evaluate_gives_figures_for_each_sample_and_their_means(folder: Path) ->
     column = lines[0].split(",").index("whole_sad")
     mean = np.mean([float(line.split(",")[column]) for line in lines[1:]])
     assert found["whole"]["sad"] == pytest.approx(mean)
-    assert set(found["unknown"]) >= {"sad", "mse"}
+    metrics = ["sad", "mse", "mad", "grad", "conn"]
+    assert list(found["whole"]) == list(found["unknown"]) == metrics
+    columns = [f"{region}_{metric}" for region in ("whole", "unknown") for metric in metrics]
+    assert lines[0].split(",") == ["id", "group", *columns]
+
+
+def test_evaluate_prints_a_table_of_all_metrics(folder: Path) -> None:
+    heading, *rows = run(
+        "shm", "evaluate", folder / "run", folder / "train.zarr"
+    ).stdout.splitlines()
+    assert heading.split() == ["SAD", "MSE", "MAD", "Grad", "Conn"]
+    assert [row.split()[0] for row in rows] == ["whole", "unknown"]
+    assert all(float(figure) >= 0 for row in rows for figure in row.split()[1:])
 
 
 def test_untrained_nets_can_be_evaluated_too(folder: Path) -> None:

@@ -1,16 +1,39 @@
 import math
+import subprocess
+import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
-from shm.metrics import METRICS, MetricError, mad, mse, sad, score
+from shm.metrics import (
+    ALL_METRICS,
+    METRICS,
+    Metric,
+    MetricError,
+    connectivity_error,
+    gradient_error,
+    mad,
+    mse,
+    sad,
+    score,
+)
 
 ALPHA = np.array([[0.0, 0.5], [1.0, 0.25]])
 TRUE = np.array([[0.0, 1.0], [0.9, 0.25]])
 UNKNOWN = np.array([[False, True], [False, True]])
 TRIMAP = np.where(UNKNOWN, 128, 255).astype(np.uint8)
+
+Measure = Callable[..., float]
+FUNCTIONS: dict[str, Measure] = {
+    "sad": sad,
+    "mse": mse,
+    "mad": mad,
+    "grad": gradient_error,
+    "conn": connectivity_error,
+}
 
 alphas = hnp.arrays(np.uint8, (3, 4)).map(lambda alpha: alpha / 255)
 
@@ -27,17 +50,34 @@ def test_a_region_leaves_the_other_pixels_out() -> None:
     assert mse(ALPHA, TRUE, UNKNOWN) == pytest.approx(0.25 / 2)
 
 
-def test_a_score_has_the_whole_image_and_the_unknown_region() -> None:
-    assert score(ALPHA, TRUE, TRIMAP) == {
-        "whole": {name: measure(ALPHA, TRUE) for name, measure in METRICS.items()},
-        "unknown": {name: measure(ALPHA, TRUE, UNKNOWN) for name, measure in METRICS.items()},
+@pytest.mark.parametrize("metrics", [METRICS, ALL_METRICS])
+def test_a_score_has_the_whole_image_and_the_unknown_region(metrics: dict[str, Metric]) -> None:
+    assert score(ALPHA, TRUE, TRIMAP, metrics=metrics) == {
+        "whole": {name: FUNCTIONS[name](ALPHA, TRUE) for name in metrics},
+        "unknown": {name: FUNCTIONS[name](ALPHA, TRUE, UNKNOWN) for name in metrics},
     }
-    assert list(METRICS) == ["sad", "mse", "mad"]
+
+
+def test_the_slow_metrics_are_left_out_unless_asked_for() -> None:
+    assert list(score(ALPHA, TRUE, TRIMAP)["whole"]) == list(METRICS) == ["sad", "mse", "mad"]
+    assert list(ALL_METRICS) == list(FUNCTIONS)
+
+
+def test_training_scores_without_scipy() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['scipy'] = None\n"
+        "import numpy as np\n"
+        "from shm.metrics import score\n"
+        "alpha = np.ones((2, 2))\n"
+        "assert score(alpha, alpha, np.full((2, 2), 128, np.uint8))['unknown']['sad'] == 0\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_an_image_without_unknown_pixels_has_no_figure_there() -> None:
     certain = np.full_like(TRIMAP, 255)
-    found = score(ALPHA, TRUE, certain)
+    found = score(ALPHA, TRUE, certain, metrics=ALL_METRICS)
     assert all(math.isnan(value) for value in found["unknown"].values())
     assert found["whole"]["sad"] > 0
 
@@ -57,6 +97,22 @@ def test_figures_are_symmetric_and_zero_for_equals_alone(
         assert (measure(first, second) == 0) == np.array_equal(first, second)
     assert mse(first, second) <= mad(first, second)
     assert sad(first, second) * 1000 == pytest.approx(mad(first, second) * first.size)
+
+
+@pytest.mark.parametrize("measure", FUNCTIONS.values())
+def test_an_image_without_pixels_has_no_figure(measure: Measure) -> None:
+    for shape in ((0, 0), (0, 3), (3, 0)):
+        assert math.isnan(measure(np.zeros(shape), np.zeros(shape)))
+
+
+@pytest.mark.parametrize("measure", FUNCTIONS.values())
+def test_every_metric_refuses_what_cannot_be_compared(measure: Measure) -> None:
+    with pytest.raises(MetricError, match=r"\(2, 2\) and \(1, 2\)"):
+        measure(ALPHA, TRUE[:1])
+    with pytest.raises(MetricError, match="alpha / 255"):
+        measure((ALPHA * 255).astype(np.uint8), TRUE)
+    with pytest.raises(MetricError, match="give bools"):
+        measure(ALPHA, TRUE, UNKNOWN[:1])
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
