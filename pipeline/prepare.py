@@ -14,11 +14,17 @@ from shm.pipeline.annotation import (
 )
 from shm.pipeline.errors import ShmError
 from shm.pipeline.foreground import estimate_foreground, limit_to_subject
-from shm.pipeline.quality import measure_quality
+from shm.pipeline.quality import measure_quality, require_quality
 from shm.pipeline.refine import RefineMethod, refine_alpha
+from shm.pipeline.refine.prior import Prior, prior_from_mask
 from shm.pipeline.resize import resize, resize_labels
 from shm.pipeline.size import size_within
-from shm.pipeline.trimap import TrimapConfig, require_certain_pixels, trimap_from_alpha
+from shm.pipeline.trimap import (
+    TrimapConfig,
+    require_certain_pixels,
+    trimap_from_alpha,
+    trimap_from_prior,
+)
 from shm.pipeline.values import Alpha, RgbImage, Trimap
 
 ForegroundMethod = Literal["estimate", "photo"]
@@ -33,14 +39,16 @@ class PrepareConfig:
     """How a photo becomes a sample.
 
     `size` bounds the longer side in pixels; nothing is ever enlarged. `refine` ``auto`` keeps real
-    mattes as they are and refines masks and bare trimaps by closed-form matting. `foreground`
-    ``photo`` keeps the photo's own colours (and with them the old background's halo).
+    mattes as they are and refines masks and bare trimaps by the hybrid method. `foreground`
+    ``photo`` keeps the photo's own colours (and with them the old background's halo). A sample
+    whose `quality` lies below `reject_below` is refused; 0 refuses nothing.
     """
 
     size: int = 800
     trimap: TrimapConfig = field(default_factory=TrimapConfig)
     refine: RefineMethod = "auto"
     foreground: ForegroundMethod = "estimate"
+    reject_below: float = 0.0
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 20_000:
@@ -51,6 +59,8 @@ class PrepareConfig:
             )
         if self.foreground not in get_args(ForegroundMethod):
             raise PrepareError(f"foreground {self.foreground!r}: 'estimate' or 'photo'")
+        if not 0 <= self.reject_below <= 1:
+            raise PrepareError(f"reject below {self.reject_below:g}: between 0 and 1, please")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,21 +90,39 @@ class Prepared:
     steps: dict[str, str]
 
 
-def prepare(raw: RawSample, config: PrepareConfig) -> Prepared:
+def prepare(
+    raw: RawSample, config: PrepareConfig, random: np.random.Generator | None = None
+) -> Prepared:
     """Make the trimap, the alpha and the foreground colours of one photo.
+
+    Parameters
+    ----------
+    raw : RawSample
+    config : PrepareConfig
+    random : Generator, optional
+        Draws the band of a random trimap, which needs one; nothing else is random.
 
     Raises
     ------
     ShmError
-        The annotation is unusable, the band leaves nothing certain, or a solver gave up: one line
-        that says which.
+        The annotation is unusable, the band leaves nothing certain, a solver gave up, or the result
+        is below `config.reject_below`: one line that says which.
     """
     size = size_within((raw.image.shape[0], raw.image.shape[1]), config.size)
     image = resize(raw.image, size)
     annotated, kind = _annotated_alpha(raw, config.size)
-    trimap = _trimap(raw, annotated, config)
+    trimap, prior = _trimap(raw, image, annotated, kind, config, random)
     method = _method(config.refine, kind)
-    alpha = annotated if method == "none" else refine_alpha(image, trimap, method)
+    alpha = annotated if method == "none" else refine_alpha(image, trimap, method, prior)
+    quality = measure_quality(
+        image,
+        alpha,
+        trimap,
+        mask=annotated if kind == "mask" else None,
+        spread=None if prior is None else prior.spread,
+    )
+    del prior  # three planes as large as the photo
+    require_quality(quality, config.reject_below)
     if config.foreground == "photo" or raw.foreground is not None:
         own = image if raw.foreground is None else resize(raw.foreground, size)
         foreground = limit_to_subject(own, alpha)
@@ -105,9 +133,10 @@ def prepare(raw: RawSample, config: PrepareConfig) -> Prepared:
         alpha=alpha,
         trimap=trimap,
         foreground=foreground,
-        quality=measure_quality(alpha, trimap, annotated if kind == "mask" else None),
+        quality=quality,
         steps={
             "annotation": kind,
+            "trimap": _trimap_step(raw, kind, config),
             "refine": method,
             "foreground": "given" if raw.foreground is not None else config.foreground,
         },
@@ -133,20 +162,44 @@ def _annotated_alpha(raw: RawSample, longest: int) -> tuple[Alpha, str]:
     raise PrepareError("the photo came without a mask, a matte or a trimap")
 
 
-def _trimap(raw: RawSample, annotated: Alpha, config: PrepareConfig) -> Trimap:
-    """Return the corpus's own trimap where it has one, else the band around the annotation."""
-    if raw.trimap is None:
-        return trimap_from_alpha(annotated, config.trimap)
-    full = (raw.image.shape[0], raw.image.shape[1])
-    own = trimap_from_annotation(fit_annotation(raw.trimap, full))
-    trimap = resize_labels(own, size_within(full, config.size))
-    require_certain_pixels(trimap)
-    return trimap
+def _trimap_step(raw: RawSample, kind: str, config: PrepareConfig) -> str:
+    """Return how the trimap comes about: ``given``, ``adaptive``, ``fixed`` or ``random``."""
+    if raw.trimap is not None:
+        return "given"
+    adapts = config.trimap.mode == "adaptive"
+    return "fixed" if adapts and kind == "alpha" else config.trimap.mode
+
+
+def _trimap(
+    raw: RawSample,
+    image: RgbImage,
+    annotated: Alpha,
+    kind: str,
+    config: PrepareConfig,
+    random: np.random.Generator | None,
+) -> tuple[Trimap, Prior | None]:
+    """Return the trimap, and what was expected of alpha where that decided it."""
+    step = _trimap_step(raw, kind, config)
+    if raw.trimap is not None:
+        full = (raw.image.shape[0], raw.image.shape[1])
+        own = trimap_from_annotation(fit_annotation(raw.trimap, full))
+        trimap = resize_labels(own, size_within(full, config.size))
+        require_certain_pixels(trimap)
+        return trimap, None
+    if step == "adaptive":
+        prior = prior_from_mask(image, annotated)
+        return trimap_from_prior(prior.alpha, annotated), prior
+    band = config.trimap
+    if step == "random":
+        if random is None:
+            raise PrepareError("a random trimap needs a generator to draw its band")
+        band = band.drawn(random)
+    return trimap_from_alpha(annotated, band), None
 
 
 def _method(refine: RefineMethod, kind: str) -> str:
     if refine == "none" and kind == "trimap":
         raise PrepareError("a bare trimap has no alpha: choose a method to refine it")
     if refine == "auto":
-        return "none" if kind == "alpha" else "closed-form"
+        return "none" if kind == "alpha" else "hybrid"
     return refine

@@ -19,6 +19,7 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
 )
 """One worker is one core: libraries that start threads of their own would fight over them."""
 
@@ -44,12 +45,18 @@ class ClusterConfig:
 
 
 def run_tasks(
-    task: Callable[[Job], Report], jobs: Iterable[Job], cluster: ClusterConfig
+    task: Callable[[Job], Report],
+    jobs: Iterable[Job],
+    cluster: ClusterConfig,
+    *,
+    first: Callable[[], None] | None = None,
+    ready: Callable[[], None] | None = None,
 ) -> Iterator[Report]:
     """Run the task on every job and yield the reports as they come, in any order.
 
     Only a few jobs a worker are in flight at a time, so neither the scheduler nor this process
-    grows with the corpus.
+    grows with the corpus. `first` is called once on each worker before it gets a job: for what is
+    slow the first time, like compiling. `ready` is called here when all workers are.
 
     Raises
     ------
@@ -63,9 +70,15 @@ def run_tasks(
 
     waiting = iter(jobs)
     with connect(cluster) as client:
-        in_flight = 2 * max(1, len(client.scheduler_info()["workers"]))
-        first = [client.submit(task, job, pure=False) for job in islice(waiting, in_flight)]
-        running = as_completed(first, loop=client.loop)
+        workers = list(client.scheduler_info()["workers"])
+        if first is not None:
+            client.gather([client.submit(first, workers=[each], pure=False) for each in workers])
+        if ready is not None:
+            ready()
+        in_flight = islice(waiting, 2 * max(1, len(workers)))
+        running = as_completed(
+            [client.submit(task, job, pure=False) for job in in_flight], loop=client.loop
+        )
         for future in running:
             try:
                 report: Report = future.result()

@@ -14,7 +14,8 @@ from shm.datasets.splits import SplitConfig, assign_splits
 from shm.datasets.store import Arrays, open_store
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig, prepare
-from shm.pipeline.seed import digest
+from shm.pipeline.refine import compile_solvers
+from shm.pipeline.seed import digest, generator
 from shm.workflows.engine import ClusterConfig
 from shm.workflows.outcome import Outcome, attempt, rejection
 from shm.workflows.resume import open_for_writing
@@ -101,7 +102,15 @@ def prepare_corpus(
             run=run,
         )
 
-    return make_missing_shards(store, job_of, prepare_shard, cluster, what="prepare", unit="photo")
+    return make_missing_shards(
+        store,
+        job_of,
+        prepare_shard,
+        cluster,
+        what="prepare",
+        unit="photo",
+        first=ready_worker,
+    )
 
 
 def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
@@ -142,6 +151,14 @@ def split_pairs(
     ]
 
 
+def ready_worker() -> None:
+    """Compile what is compiled at first use, and keep libraries to the worker's one core."""
+    import cv2
+
+    cv2.setNumThreads(1)  # on a cluster that was started elsewhere no variable says so
+    compile_solvers()
+
+
 def prepare_shard(job: ShardJob) -> tuple[int, int]:
     """Prepare and write one shard; returns (accepted, rejected)."""
     made = [_prepare_entry(entry, job) for entry in job.entries]
@@ -160,7 +177,8 @@ def _prepare_entry(entry: Entry, job: ShardJob) -> tuple[Arrays | None, Record]:
 
 
 def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record]:
-    sample = prepare(read_pair(job.root, pair, max_pixels=job.run.max_pixels), job.run.sample)
+    raw = read_pair(job.root, pair, max_pixels=job.run.max_pixels)
+    sample = prepare(raw, job.run.sample, generator(job.run.seed, "trimap", pair.id))
     files = {
         role: name
         for role, name in (

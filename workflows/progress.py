@@ -14,6 +14,10 @@ class Progress:
         self._bar = bar
         self._rejected = 0
 
+    def begin(self) -> None:
+        """Start the clock: what came before was the workers' start, not their pace."""
+        self._bar.unpause()
+
     def advance(self, count: int = 1, rejected: int = 0) -> None:
         """Count what was done."""
         self._rejected += rejected

@@ -19,6 +19,7 @@ def make_missing_shards(
     *,
     what: str,
     unit: str,
+    first: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run a task for each shard that has no record yet, then mark the store complete.
 
@@ -30,12 +31,15 @@ def make_missing_shards(
         Writes the shard; returns (accepted, rejected).
     what, unit : str
         For the progress bar.
+    first : callable, optional
+        Called once on each worker before it gets a job; not counted in the progress bar's pace.
     """
     missing = [shard for shard in range(store.shards) if not store.has_shard(shard)]
     todo = sum(len(store.slots_of(shard)) for shard in missing)
     if missing:
         with progress(what, store.slots, unit, done=store.slots - todo) as bar:
-            for accepted, rejected in run_tasks(task, map(job_of, missing), cluster):
+            jobs = run_tasks(task, map(job_of, missing), cluster, first=first, ready=bar.begin)
+            for accepted, rejected in jobs:
                 bar.advance(accepted + rejected, rejected)
     if not store.attributes["complete"]:
         store.mark(complete=True)

@@ -14,12 +14,18 @@ MOST_REJECTS = 50
 
 @click.command()
 @click.argument("store", type=ANY_PATH)
+@click.option(
+    "--worst",
+    type=click.IntRange(min=0),
+    default=10,
+    help="How many samples to list by the quality of their alpha, the lowest first.",
+)
 @JSON
-def command(store: Path, as_json: bool) -> None:
-    """Say what is in STORE: counts, splits, sizes, configuration, rejects, backgrounds."""
+def command(store: Path, worst: int, as_json: bool) -> None:
+    """Say what is in STORE: counts, quality, configuration, worst samples, rejects, backgrounds."""
     from shm.workflows.inspect import inspect_store
 
-    described = inspect_store(store)
+    described = inspect_store(store, worst=worst)
     if as_json:
         print_json(described)
         return
@@ -42,12 +48,24 @@ def lines(described: dict[str, Any]) -> list[str]:
     text += [f"  {name:<22} {value} (mean)" for name, value in described["quality"].items()]
     text += ["  made with"]
     text += [f"    {name} = {value}" for name, value in flatten(described["config"])]
+    text += worst_lines(described["worst"])
     if described["kind"] == "prepared":
         text += [f"  left alone: {name}" for name in described["left_alone"]]
     else:
         text += background_lines(described)
     text += [f"  rejected   {len(described['rejected'])}"]
     return text + rejects(described["rejected"])
+
+
+def worst_lines(worst: list[dict[str, Any]]) -> list[str]:
+    """Return the samples of lowest quality a line each, with the figure that lowers it most."""
+    if not worst:
+        return []
+    return ["  lowest quality"] + [
+        f"    {each['quality']:.3f}  {each['id']}"
+        + (f"  ({each['cause']} {each['figures'][each['cause']]:g})" if each["cause"] else "")
+        for each in worst
+    ]
 
 
 def rejects(found: list[dict[str, Any]]) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from shm.commands.options import (
     ANY_PATH,
@@ -20,9 +21,12 @@ from shm.datasets.layouts import LAYOUTS
 from shm.datasets.splits import SplitConfig
 from shm.pipeline.prepare import ForegroundMethod
 from shm.pipeline.refine import RefineMethod
-from shm.pipeline.trimap import Kernel, Reach
+from shm.pipeline.trimap import Kernel, Reach, TrimapMode
 
 REACH = Parse("reach", Reach.parse)
+
+BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
+"""What an adaptive trimap of a mask has no use for."""
 
 
 @click.command()
@@ -50,7 +54,7 @@ REACH = Parse("reach", Reach.parse)
     "--refine",
     type=click.Choice(get_args(RefineMethod)),
     default="auto",
-    help="How alpha is solved in the unknown region; auto keeps real mattes, else closed-form.",
+    help="How alpha is solved in the unknown region; auto keeps real mattes, else hybrid.",
 )
 @click.option(
     "--foreground",
@@ -59,20 +63,39 @@ REACH = Parse("reach", Reach.parse)
     help="The subject's colours: estimated, or the photo's own with its halo.",
 )
 @click.option(
+    "--trimap",
+    type=click.Choice(get_args(TrimapMode)),
+    default="adaptive",
+    help="The unknown band: as wide as each edge needs, of one width, or drawn for each sample.",
+)
+@click.option(
     "--kernel",
     type=click.Choice(get_args(Kernel)),
     default="ellipse",
-    help="Shape of the trimap's erosion and dilation.",
+    help="Shape of a fixed or random band's erosion and dilation.",
 )
 @click.option(
     "--erode",
     type=REACH,
     default="1%",
-    help="Unknown band inwards: 12px, or % of the subject's size (root of its area).",
+    help="A fixed band's reach inwards, a random one's largest: 12px, or % of the subject's size "
+    "(root of its area).",
 )
-@click.option("--dilate", type=REACH, default="1%", help="Unknown band outwards, likewise.")
+@click.option("--dilate", type=REACH, default="1%", help="Its reach outwards, likewise.")
 @click.option(
     "--iterations", type=click.IntRange(1, 100), default=1, help="Erosions and dilations."
+)
+@click.option(
+    "--tolerance",
+    type=click.IntRange(0, 12),
+    default=2,
+    help="A matte's values this near 0 and 255 count as these in the trimap.",
+)
+@click.option(
+    "--reject-below",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Reject samples of a lower quality (0..1, see inspect); 0 rejects none.",
 )
 @click.option(
     "--split",
@@ -95,18 +118,21 @@ def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
 
     \b
     shm-data prepare photos people.zarr
-    shm-data prepare photos people.zarr --refine knn --erode 8px --dilate 16px
+    shm-data prepare photos people.zarr --trimap fixed --erode 8px --dilate 16px
     """  # noqa: D301
     from shm.pipeline.prepare import PrepareConfig
     from shm.pipeline.trimap import TrimapConfig
     from shm.workflows.engine import ClusterConfig
     from shm.workflows.prepare import PrepareRun, prepare_corpus
 
+    refuse_unused_band(options["trimap"])
     trimap = TrimapConfig(
+        mode=options["trimap"],
         kernel=options["kernel"],
         erode=options["erode"],
         dilate=options["dilate"],
         iterations=options["iterations"],
+        tolerance=options["tolerance"],
     )
     run = PrepareRun(
         sample=PrepareConfig(
@@ -114,6 +140,7 @@ def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
             trimap=trimap,
             refine=options["refine"],
             foreground=options["foreground"],
+            reject_below=options["reject_below"],
         ),
         split=options["split"],
         annotation=options["annotation"],
@@ -130,3 +157,18 @@ def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
         what="photos",
         then=f"shm-data composite {store} train.zarr --backgrounds FOLDER",
     )
+
+
+def refuse_unused_band(mode: TrimapMode) -> None:
+    """Raise wrong usage where a band was described that an adaptive trimap would not use."""
+    context = click.get_current_context()
+    given = [
+        f"--{name}"
+        for name in BAND_OPTIONS
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if mode == "adaptive" and given:
+        raise click.UsageError(
+            f"an adaptive trimap finds its own band and would not use {', '.join(given)}: "
+            "add --trimap fixed or random"
+        )

@@ -3,7 +3,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shm.pipeline.trimap import Kernel, Reach, TrimapConfig, TrimapError, trimap_from_alpha
+from shm.pipeline.seed import generator
+from shm.pipeline.trimap import (
+    LEAST_SHARE,
+    MARGIN,
+    Kernel,
+    Reach,
+    TrimapConfig,
+    TrimapError,
+    trimap_from_alpha,
+    trimap_from_prior,
+    trimap_statistics,
+)
 from shm.pipeline.values import Alpha
 
 
@@ -49,9 +60,31 @@ def test_iterations_repeat_the_reach() -> None:
 
 def test_a_faint_strand_stays_unknown() -> None:
     alpha = disc()
-    alpha[5, 10:80] = 20  # far from the disc, far below one half
+    alpha[5, 10:80] = 25  # alpha 0.1: far from the disc, far below one half
+    alpha[90, 10:80] = 3  # as faint as a strand can be
+    alpha[48, 40:56] = 252  # and a parting in the disc, as faint
     trimap = trimap_from_alpha(alpha, band(0, 0))
-    assert np.all(trimap[5, 10:80] == 128)
+    assert np.all(trimap[[5, 90], 10:80] == 128)
+    assert np.all(trimap[48, 40:56] == 128)
+
+
+@given(noise=st.integers(0, 2), seed=st.integers(0, 9))
+def test_noise_within_the_tolerance_changes_nothing(noise: int, seed: int) -> None:
+    clean = disc()
+    steps = np.random.default_rng(seed).integers(-noise, noise + 1, clean.shape)
+    noisy = np.clip(clean + steps, 0, 255).astype(np.uint8)
+    assert np.array_equal(
+        trimap_from_alpha(noisy, band(3, 3)), trimap_from_alpha(clean, band(3, 3))
+    )
+
+
+def test_without_tolerance_every_step_counts() -> None:
+    alpha = disc()
+    alpha[5, 10:80] = 1
+    exact = TrimapConfig(erode=Reach(value=0), dilate=Reach(value=0), tolerance=0)
+    assert np.all(trimap_from_alpha(alpha, exact)[5, 10:80] == 128)
+    with pytest.raises(TrimapError, match="tolerance 26"):
+        TrimapConfig(tolerance=26)
 
 
 def test_a_relative_band_grows_with_the_subject() -> None:
@@ -78,6 +111,61 @@ def test_the_frame_is_no_edge_of_the_subject() -> None:
 def test_a_band_that_leaves_nothing_certain_is_refused(alpha: Alpha, reason: str) -> None:
     with pytest.raises(TrimapError, match=reason):
         trimap_from_alpha(alpha, band(8, 8))
+
+
+def test_a_random_band_depends_on_its_generator_alone_and_stays_in_its_bounds() -> None:
+    config = TrimapConfig(mode="random", erode=Reach(value=20), dilate=Reach(value=40))
+    drawn = [config.drawn(generator(0, "trimap", f"sample {n}")) for n in range(200)]
+    assert drawn[7] == config.drawn(generator(0, "trimap", "sample 7"))
+    assert drawn[7] != config.drawn(generator(1, "trimap", "sample 7"))
+    for reaches, most in (([d.erode for d in drawn], 20), ([d.dilate for d in drawn], 40)):
+        values = [reach.value for reach in reaches]
+        assert LEAST_SHARE * most <= min(values) < 0.2 * most
+        assert 0.9 * most < max(values) <= most
+    assert TrimapConfig().drawn(generator(0)) == TrimapConfig()
+
+
+def test_a_prior_in_doubt_is_unknown_and_so_is_one_at_odds_with_the_mask() -> None:
+    mask = disc()
+    prior = (mask / 255).astype(np.float32)
+    prior[5, 10:80] = 0.1  # a strand that the mask does not have
+    prior[44:52, 44:52] = 0  # the mask's, but surely not the subject's
+    trimap = trimap_from_prior(prior, mask)
+    assert np.all(trimap[5 - MARGIN : 6 + MARGIN, 10:80] == 128)
+    assert np.all(trimap[44:52, 44:52] == 128)
+    assert trimap[48, 30] == 255
+    assert trimap[80, 48] == 0
+
+
+def test_a_certain_prior_leaves_nothing_unknown() -> None:
+    mask = disc()
+    assert np.array_equal(trimap_from_prior((mask / 255).astype(np.float32), mask), mask)
+
+
+@pytest.mark.parametrize(("level", "reason"), [(0.5, "foreground"), (0.0, "foreground")])
+def test_a_prior_without_certain_subject_is_refused(level: float, reason: str) -> None:
+    with pytest.raises(TrimapError, match=f"no certain {reason}"):
+        trimap_from_prior(np.full((96, 96), level, np.float32), disc())
+
+
+def test_statistics_of_a_band_of_known_width() -> None:
+    trimap = np.zeros((200, 100), np.uint8)
+    trimap[60:] = 128
+    trimap[80:] = 255
+    trimap[10:12, 10:12] = 128
+    figures = trimap_statistics(trimap)
+    assert figures["background"] == pytest.approx(0.3 - 4 / 20_000)
+    assert figures["unknown"] == pytest.approx(0.1 + 4 / 20_000)
+    assert figures["foreground"] == pytest.approx(0.6)
+    assert figures["band_mean"] == pytest.approx(10, abs=0.2)
+    assert figures["band_max"] == pytest.approx(10, abs=0.5)
+    assert figures["bands"] == 2
+
+
+def test_statistics_of_trimaps_without_a_band_or_with_nothing_else() -> None:
+    assert trimap_statistics(disc())["band_max"] == trimap_statistics(disc())["bands"] == 0
+    whole = trimap_statistics(np.full((30, 40), 128, np.uint8))
+    assert (whole["unknown"], whole["bands"], whole["band_max"]) == (1, 1, 40)
 
 
 def test_a_reach_is_read_in_pixels_and_per_cent() -> None:

@@ -154,6 +154,58 @@ def test_export_gives_back_the_files(folder: Path, tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(picture), store.read(slot, record)["alpha"])
 
 
+def test_the_samples_of_lowest_quality_are_listed_first(folder: Path) -> None:
+    told = run("shm-data", "inspect", folder / "people.zarr", "--json", "--worst", 5).stdout
+    described = json.loads(told)
+    records = [record for _, record in open_store(folder / "people.zarr").samples()]
+    lowest = sorted(records, key=lambda record: record["quality"]["quality"])[:5]
+    listed = [(each["id"], each["quality"]) for each in described["worst"]]
+    assert listed == [(record["id"], record["quality"]["quality"]) for record in lowest]
+    assert described["worst"][0]["source"] == lowest[0]["source"]
+    assert described["worst"][0]["cause"] in described["worst"][0]["figures"]
+    assert 0 < described["quality"]["unknown"] < 1
+    assert lowest[0]["id"] in run("shm-data", "inspect", folder / "people.zarr").stdout
+    composites = json.loads(run("shm-data", "inspect", folder / "train.zarr", "--json").stdout)
+    assert composites["worst"] == []
+
+
+def test_a_sample_below_the_bound_is_rejected_with_its_figure(tmp_path: Path) -> None:
+    write_people(tmp_path / "raw", 5)
+    file = tmp_path / "raw" / "masks" / "p0003.png"
+    with Image.open(file) as mask:
+        shifted = np.roll(np.asarray(mask), 20, axis=1)
+    Image.fromarray(shifted).save(file)
+    words = ("shm-data", "prepare", tmp_path / "raw", tmp_path / "people.zarr", "--size", 64)
+    options = ("--trimap", "fixed", "--refine", "none", "--workers", 1, "--reject-below", 0.3)
+    told = run(*words, *options, "--json", code=1).stdout
+    (reject,) = json.loads(told)["rejected"]
+    assert reject["source"] == "images/p0003.png"
+    assert "is below 0.3; unsupported" in reject["reason"]
+    config = open_store(tmp_path / "people.zarr").attributes["config"]
+    assert config["sample"]["reject_below"] == 0.3
+    assert config["sample"]["trimap"]["mode"] == "fixed"
+
+
+def test_a_band_that_no_trimap_would_use_is_wrong_usage(tmp_path: Path) -> None:
+    words = ("shm-data", "prepare", tmp_path, tmp_path / "people.zarr")
+    refused = run(*words, "--erode", "1%", "--kernel", "cross", code=2)
+    assert "--kernel, --erode: add --trimap fixed or random" in refused.stderr
+
+
+def test_a_random_band_gives_the_same_bytes_again_and_others_with_another_seed(
+    tmp_path: Path,
+) -> None:
+    write_people(tmp_path / "raw", 3)
+    files = []
+    for number, seed in enumerate((0, 0, 1)):
+        out = tmp_path / f"{number}.zarr"
+        band = ("--trimap", "random", "--erode", "6px", "--dilate", "12px")
+        words = ("shm-data", "prepare", tmp_path / "raw", out, "--size", 64, *band)
+        run(*words, "--refine", "none", "--seed", seed, "--workers", 1)
+        files.append(all_files(out / "trimap"))
+    assert files[0] == files[1] != files[2]
+
+
 def test_a_truncated_shard_is_repaired(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "train.zarr"
     shutil.copytree(folder / "train.zarr", store)
