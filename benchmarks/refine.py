@@ -1,0 +1,574 @@
+"""Error, time and memory of each way from a mask, or from a trimap, to an alpha.
+
+Two tasks, over the same photos with known alphas:
+
+- mask: a binary mask is all that is given; errors over the whole image. `adaptive` is what
+  `prepare` does by default; `hybrid`, `closed-form` and `knn` solve its fixed band, and so do the
+  six of PyMatting. The mask itself and the mask blurred by 1 px are the baselines.
+- trimap: the band around the true soft pixels is given; errors over its unknown region.
+
+All alphas are rounded to 8 bits, and what a trimap calls certain is 0 or 1 in all of them. Each
+method runs by itself, in a process of its own. Time is the solve alone, after a first small one
+that pays what is to be compiled; on the mask, that of this package's ways includes making trimap
+and quality figures. On a busy machine, compare the processor's. Memory is the most that a solve
+added to what the process held before the first, the photo's own arrays included.
+
+Photos are ranked by the SAD of their mask, the hairiest first: the first, the third and so on are
+for tuning, the others are held out. Nothing is tuned here.
+
+    python benchmarks/refine.py --corpus portraits --sheet hairiest.png
+
+A corpus is a folder with images/, masks/ and alphas/ (or truth/alphas/, as `shm-data sample` has
+them), matched by stem. Without one, people are generated.
+"""
+
+import contextlib
+import ctypes
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from shm.datasets.files import write_png
+from shm.datasets.image import read_annotation, read_photo
+from shm.datasets.sample import SampleConfig, write_portrait
+from shm.metrics import connectivity_error, gradient_error, mse, sad
+from shm.pictures import contact_sheet
+from shm.pipeline.annotation import alpha_from_annotation, fit_annotation, mask_from_annotation
+from shm.pipeline.errors import ShmError
+from shm.pipeline.prepare import PrepareConfig, RawSample, prepare
+from shm.pipeline.refine import RefineMethod, refine_alpha
+from shm.pipeline.resize import resize
+from shm.pipeline.size import size_within
+from shm.pipeline.trimap import TrimapConfig, require_certain_pixels, trimap_from_alpha
+from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Mask, RgbImage, Trimap
+
+Task = Literal["mask", "trimap"]
+Row = dict[str, Any]
+Record = dict[str, Any]
+"""One method on one photo: task, method, photo, mask_sad, failed, `COSTS` and `METRICS`."""
+
+METRICS = {"sad": sad, "mse": mse, "grad": gradient_error, "conn": connectivity_error}
+COSTS = ("seconds", "cpu seconds", "megabytes")
+PEERS = ("cf", "knn", "lbdm", "lkm", "rw", "sm")
+"""PyMatting's six, by the last part of `estimate_alpha_...`."""
+FAILURES = (ShmError, ValueError, ArithmeticError, np.linalg.LinAlgError)
+"""What solvers, ours and PyMatting's, raise where they find no alpha."""
+TITLES = ("photo", "mask", "trimap", "KNN", "ours", "truth", "KNN's error", "our error")
+WINDOW, ROWS = 256, 12
+"""Side of the sheet's cut-outs in pixels, and how many photos it has at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A photo, what is given of its subject, and its true alpha, all of one size.
+
+    `trimap` is the fixed band around the mask, or the band around the true alpha's soft pixels.
+    """
+
+    image: RgbImage
+    mask: Alpha
+    trimap: Trimap
+    truth: Alpha
+
+
+Way = Callable[[Problem], tuple[Alpha, Trimap]]
+"""From a problem to an alpha, and to the trimap that it was solved on."""
+
+
+def prepared(config: dict[str, Any]) -> Way:
+    """Start from the mask, as `prepare` does with these settings."""
+
+    def way(problem: Problem) -> tuple[Alpha, Trimap]:
+        settings = PrepareConfig(size=max(problem.mask.shape), foreground="photo", **config)
+        sample = prepare(RawSample(image=problem.image, mask=problem.mask), settings)
+        return sample.alpha, sample.trimap
+
+    return way
+
+
+def refined(method: RefineMethod) -> Way:
+    """Solve the given trimap by a method of this package."""
+    return lambda problem: (refine_alpha(problem.image, problem.trimap, method), problem.trimap)
+
+
+def peer(name: str) -> Way:
+    """Solve the given trimap by a method of PyMatting, with its own settings."""
+
+    def way(problem: Problem) -> tuple[Alpha, Trimap]:
+        import pymatting
+
+        trimap = problem.trimap
+        known = np.select([trimap == BACKGROUND, trimap == FOREGROUND], [0.0, 1.0], 0.5)
+        solve = getattr(pymatting, f"estimate_alpha_{name}")
+        solved = np.where(trimap == UNKNOWN, solve(problem.image / 255.0, known), known)
+        if not np.isfinite(solved).all():
+            raise ArithmeticError(f"{name} gave numbers that are none")
+        return np.rint(np.clip(solved, 0, 1) * 255).astype(np.uint8), trimap
+
+    return way
+
+
+def blurred(problem: Problem) -> tuple[Alpha, Trimap]:
+    """Soften the mask, and do nothing else."""
+    import cv2
+
+    softened = cv2.GaussianBlur(problem.mask.astype(np.float32), (0, 0), 1)
+    return np.rint(softened).astype(np.uint8), problem.trimap
+
+
+OWN: tuple[RefineMethod, ...] = ("hybrid", "closed-form", "knn")
+SIX = {f"pymatting-{name}": peer(name) for name in PEERS}
+WAYS: dict[Task, dict[str, Way]] = {
+    "mask": {
+        "mask": lambda problem: (problem.mask, problem.trimap),
+        "mask-blurred": blurred,
+        "adaptive": prepared({}),
+    }
+    | {name: prepared({"trimap": TrimapConfig(mode="fixed"), "refine": name}) for name in OWN}
+    | SIX,
+    "trimap": {name: refined(name) for name in OWN} | SIX,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """One photo of a corpus."""
+
+    image: Path
+    mask: Path
+    alpha: Path
+
+
+def list_corpus(folder: Path) -> dict[str, Files]:
+    """Return the photos of a corpus that have a mask and an alpha, by stem."""
+    alphas = folder / "alphas" if (folder / "alphas").is_dir() else folder / "truth" / "alphas"
+    folders = {"image": folder / "images", "mask": folder / "masks", "alpha": alphas}
+    for part in folders.values():
+        if not part.is_dir():
+            raise click.UsageError(f"{part}: no such folder; a corpus has images, masks, alphas")
+    by_stem = {
+        name: {path.stem: path for path in sorted(part.iterdir()) if path.suffix}
+        for name, part in folders.items()
+    }
+    stems = sorted(set.intersection(*map(set, by_stem.values())))
+    if not stems:
+        raise click.UsageError(f"{folder}: no image has a mask and an alpha of the same stem")
+    return {stem: Files(**{name: by_stem[name][stem] for name in folders}) for stem in stems}
+
+
+def read(files: Files, size: int) -> tuple[RgbImage, Alpha, Alpha]:
+    """Return photo, mask and true alpha at the sample's size, as `prepare` would make them."""
+    photo = read_photo(files.image)
+    full = (photo.shape[0], photo.shape[1])
+    small = size_within(full, size)
+    marked = mask_from_annotation(fit_annotation(read_annotation(files.mask), full))
+    halves = resize(np.where(marked, np.uint8(255), np.uint8(0)), small) >= 128
+    truth = alpha_from_annotation(fit_annotation(read_annotation(files.alpha), full))
+    mask = np.where(halves, np.uint8(255), np.uint8(0))
+    return resize(photo, small), mask, resize(truth, small)
+
+
+def trimap_around(truth: Alpha, dilate: int) -> Trimap:
+    """Mark as unknown what lies within `dilate` pixels of a soft pixel of the true alpha."""
+    import cv2
+
+    soft = ((truth > 0) & (truth < 255)).astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1, 2 * dilate + 1))
+    trimap = np.where(truth >= 128, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
+    trimap[cv2.dilate(soft, disc) == 1] = UNKNOWN
+    require_certain_pixels(trimap)
+    return trimap
+
+
+def problem_of(task: Task, image: RgbImage, mask: Alpha, truth: Alpha, dilate: int) -> Problem:
+    """Return what a task gives."""
+    fixed = TrimapConfig(mode="fixed")
+    trimap = trimap_from_alpha(mask, fixed) if task == "mask" else trimap_around(truth, dilate)
+    return Problem(image=image, mask=mask, trimap=trimap, truth=truth)
+
+
+def small_problem(task: Task) -> Problem:
+    """Return a soft disc on a noisy ground: a solve that compiles everything and costs nothing."""
+    rows, columns = np.mgrid[:96, :96] - 47.5
+    opacity = np.clip((30 - np.hypot(rows, columns)) / 8 + 0.5, 0, 1)[..., None]
+    colours = opacity * (200, 90, 60) + (1 - opacity) * (40, 80, 160)
+    noise = np.random.default_rng(0).normal(0, 4, colours.shape)
+    image = np.clip(colours + noise, 0, 255).astype(np.uint8)
+    truth = np.rint(opacity[..., 0] * 255).astype(np.uint8)
+    mask = np.where(truth >= 128, np.uint8(255), np.uint8(0))
+    return problem_of(task, image, mask, truth, dilate=4)
+
+
+def errors(alpha: Alpha, truth: Alpha, region: Mask | None = None) -> dict[str, float]:
+    """Return each of `METRICS`."""
+    return {name: metric(alpha / 255, truth / 255, region) for name, metric in METRICS.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One method on some photos of a corpus, as the process that it runs in is told."""
+
+    task: Task
+    method: str
+    corpus: str
+    photos: list[str]
+    size: int
+    dilate: int
+    threads: int
+    target: str
+
+
+def measure(run: Run) -> None:
+    """Solve all photos in this process; writes the records, the alphas and the trimaps."""
+    import cv2
+
+    warnings.simplefilter("ignore")  # numba's advice on PyMatting's own compilation
+    cv2.setNumThreads(run.threads)
+    way, target = WAYS[run.task][run.method], Path(run.target)
+    corpus = list_corpus(Path(run.corpus))
+    small = small_problem(run.task)
+    errors(way(small)[0], small.truth)
+    read(corpus[run.photos[0]], run.size)
+    give_back()
+    forget_peak()
+    before, records = peak(), []  # now everything is imported and compiled
+    for stem in run.photos:
+        image, mask, truth = read(corpus[stem], run.size)
+        record: Record = {"task": run.task, "method": run.method, "photo": stem, "failed": None}
+        try:
+            problem = problem_of(run.task, image, mask, truth, run.dilate)
+            forget_peak()
+            began, busy = time.perf_counter(), time.process_time()
+            alpha, trimap = way(problem)
+            record["seconds"] = time.perf_counter() - began
+            record["cpu seconds"] = time.process_time() - busy
+            record["megabytes"] = max(0, peak() - before) / 1e6
+        except FAILURES as error:
+            nothing = dict.fromkeys((*COSTS, *METRICS), math.nan)
+            records.append(record | nothing | {"failed": f"{type(error).__name__}: {error}"})
+            continue
+        region = problem.trimap == UNKNOWN if run.task == "trimap" else None
+        records.append(record | errors(alpha, truth, region))
+        write_png(target / f"{stem}.alpha.png", alpha)
+        write_png(target / f"{stem}.trimap.png", trimap)
+    (target / "records.json").write_text(json.dumps(records))
+
+
+def give_back() -> None:
+    """Return freed memory to the system, where that is asked for as glibc has it.
+
+    What imports and compilation have freed would else serve the solves, and count for none.
+    """
+    with contextlib.suppress(AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def forget_peak() -> None:
+    """Let `peak` count from now on, where the system can: compilation needs more than a solve."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> int:
+    """Return the most bytes that this process has held; on Linux since `forget_peak`."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would start with what the parent had held
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def alone(run: Run) -> list[Record]:
+    """Measure in a process that has held nothing else, with as many threads as it is told."""
+    Path(run.target).mkdir(parents=True)
+    libraries = ("OMP", "NUMBA", "OPENBLAS", "MKL")
+    environment = os.environ | {f"{name}_NUM_THREADS": str(run.threads) for name in libraries}
+    command = [sys.executable, __file__, "--run", json.dumps(vars(run))]
+    done = subprocess.run(command, env=environment, check=False)  # noqa: S603
+    if done.returncode:
+        raise click.ClickException(f"{run.method} ended with code {done.returncode}")
+    records: list[Record] = json.loads((Path(run.target) / "records.json").read_text())
+    return records
+
+
+def mask_errors(corpus: dict[str, Files], size: int) -> dict[str, float]:
+    """Return the SAD of each photo's mask, which ranks them."""
+    pairs = {stem: read(files, size)[1:] for stem, files in corpus.items()}
+    return {stem: sad(mask / 255, truth / 255) for stem, (mask, truth) in pairs.items()}
+
+
+def parts(mask_sads: dict[str, float]) -> dict[str, list[str]]:
+    """Return the photos of each part that figures are given for, by falling SAD of the mask."""
+    order = sorted(mask_sads, key=lambda photo: (-mask_sads[photo], photo))
+    hairy = order[: (len(order) + 1) // 2]
+    return {"all": order, "tuning": order[0::2], "held out": order[1::2], "hairy": hairy}
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean of those that are numbers, NaN where none is."""
+    numbers = [value for value in values if not math.isnan(value)]
+    return sum(numbers) / len(numbers) if numbers else math.nan
+
+
+def summary(records: Sequence[Record], mask_sads: dict[str, float]) -> Row:
+    """Return a method's figures on a task: means a part, and the worst photo against its mask."""
+    ratios = {
+        record["photo"]: record["sad"] / mask_sads[record["photo"]]
+        for record in records
+        if record["failed"] is None and mask_sads[record["photo"]] > 0
+    }
+    worst = max(ratios, key=lambda photo: ratios[photo], default=None)
+    return {
+        "task": records[0]["task"],
+        "method": records[0]["method"],
+        "photos": len(records),
+        "failed": sum(record["failed"] is not None for record in records),
+        "seconds": mean(record["seconds"] for record in records),
+        "cpu seconds": mean(record["cpu seconds"] for record in records),
+        "megabytes": max(
+            (r["megabytes"] for r in records if r["failed"] is None), default=math.nan
+        ),
+        "worst": math.nan if worst is None else ratios[worst],
+        "worst photo": worst,
+    } | {
+        part: {
+            name: mean(record[name] for record in records if record["photo"] in photos)
+            for name in METRICS
+        }
+        for part, photos in parts(mask_sads).items()
+    }
+
+
+def ratio(records: Sequence[Record], others: Sequence[Record], figure: str) -> float:
+    """Return a figure's mean as a share of another method's, over what both solved."""
+    theirs = {record["photo"]: record[figure] for record in others if record["failed"] is None}
+    both = [r for r in records if r["failed"] is None and r["photo"] in theirs]
+    total = sum(theirs[record["photo"]] for record in both)
+    return sum(record[figure] for record in both) / total if total else math.nan
+
+
+def against_peers(task: Task, records: dict[tuple[Task, str], list[Record]]) -> list[Row]:
+    """Return our ways' shares of PyMatting's time, and of the error of the best of its six."""
+    found = {method: each for (own, method), each in records.items() if own == task}
+    peers = [name for name in SIX if name in found]
+    rows = []
+    for name in ("adaptive", *OWN):
+        if name not in found or not peers:
+            continue
+        row: Row = {"task": task, "method": name}
+        for other in ("pymatting-knn", "pymatting-cf"):
+            if other in found:
+                row[f"s / {other}"] = ratio(found[name], found[other], "seconds")
+                row[f"cpu / {other}"] = ratio(found[name], found[other], "cpu seconds")
+        for figure in ("sad", "mse"):
+            shares = {other: ratio(found[name], found[other], figure) for other in peers}
+            best = max(shares, key=lambda other: shares[other])
+            row |= {f"{figure} / best": shares[best], f"best {figure}": best}
+        rows.append(row)
+    return rows
+
+
+def table_row(row: Row) -> dict[str, str]:
+    """Return the cells of a method's line: the photos of a part stand before its figures."""
+    cells = {"task": row["task"], "method": row["method"], "s": f"{row['seconds']:.2f}"}
+    cells |= {"cpu s": f"{row['cpu seconds']:.2f}", "MB": f"{row['megabytes']:.0f}"}
+    for part, figures in row.items():
+        if not isinstance(figures, dict) or part == "tuning":
+            continue
+        names = METRICS if part == "all" else ("sad", "mse")
+        for name in names:
+            title = {"sad": "SAD", "mse": "MSE e-3", "grad": "Grad", "conn": "Conn"}[name]
+            value = figures[name] * (1000 if name == "mse" else 1)
+            cells[title if part == "all" else f"{part} {title}"] = f"{value:.3f}"
+    worst = f"{row['worst']:.2f} {(row['worst photo'] or '')[:14]}"
+    return cells | {"worst / mask": worst, "failed": str(row["failed"])}
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print a table, its columns as wide as they must be."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = [columns]
+    for row in rows:
+        cells = (row.get(column, "") for column in columns)
+        texts = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
+        table.append(["-" if text == "nan" else text for text in texts])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table if rows else ():
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    if rows:
+        print()
+
+
+def hairiest_window(difference: NDArray[np.uint8], side: int = WINDOW) -> tuple[slice, slice]:
+    """Return the square in which a difference adds up to most; smaller where the picture is."""
+    import cv2
+
+    height, width = (min(side, length) for length in difference.shape)
+    sums = cv2.integral(difference).astype(np.int64)
+    within = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
+    within += sums[:-height, :-width]
+    top, left = np.unravel_index(within.argmax(), within.shape)
+    return slice(int(top), int(top) + height), slice(int(left), int(left) + width)
+
+
+def difference(one: Alpha, other: Alpha) -> Alpha:
+    """Return |one - other|, in steps of 8 bits."""
+    return np.asarray(np.abs(one.astype(np.int16) - other), np.uint8)
+
+
+def write_sheet(path: Path, photos: dict[str, Files], size: int, solved: Path) -> None:
+    """Write a row a photo, in the columns of `TITLES`, of what was solved from the masks."""
+    rows = []
+    for stem, own in photos.items():
+        image, mask, truth = read(own, size)
+        files = [
+            solved / "adaptive" / f"{stem}.trimap.png",
+            solved / "pymatting-knn" / f"{stem}.alpha.png",
+            solved / "adaptive" / f"{stem}.alpha.png",
+        ]
+        blank = np.zeros_like(mask)  # of what found no solution
+        trimap, theirs, ours = (
+            read_annotation(file).astype(np.uint8) if file.exists() else blank for file in files
+        )
+        there = hairiest_window(difference(mask, truth))
+        off = (difference(theirs, truth), difference(ours, truth))
+        rows.append([p[there] for p in (image, mask, trimap, theirs, ours, truth, *off)])
+    write_png(path, contact_sheet(rows, TITLES, WINDOW))
+
+
+def finite(value: Any) -> Any:  # noqa: ANN401
+    """Return JSON's own: NaN, which it lacks, becomes null."""
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def generate(folder: Path, people: int, size: int) -> None:
+    """Write people of the sample corpus."""
+    for index in range(people):
+        write_portrait(folder, SampleConfig(people=people, size=size), index)
+
+
+def chosen(task: str, methods: str | None) -> list[tuple[Task, str]]:
+    """Return each task with each method asked for that it has."""
+    names = None if methods is None else methods.split(",")
+    known = {name for ways in WAYS.values() for name in ways}
+    for name in names or ():
+        if name not in known:
+            raise click.UsageError(f"no method {name!r}: choose from {', '.join(sorted(known))}")
+    found = [
+        (each, name)
+        for each, ways in WAYS.items()
+        if task in (each, "both")
+        for name in ways
+        if names is None or name in names
+    ]
+    if not found:
+        raise click.UsageError(f"the task {task} has none of {methods}")
+    return found
+
+
+@click.command()
+@click.option("--corpus", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--size", type=click.IntRange(32), default=800, show_default=True, help="Longer side, px."
+)
+@click.option("--limit", type=click.IntRange(1), help="Run the first photos only, by name.")
+@click.option("--task", type=click.Choice([*WAYS, "both"]), default="both", show_default=True)
+@click.option("--methods", help="Only these, separated by commas.")
+@click.option(
+    "--dilate", type=click.IntRange(0), default=10, show_default=True, help="Of the trimap, px."
+)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), help="Write pictures of the hairiest here."
+)
+@click.option("--quick", is_flag=True, help="Few and small, to see that it runs.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Write all figures here."
+)
+@click.option("--run", "one_run", hidden=True, help="Be the process of one method.")
+def main(
+    corpus: Path | None,
+    size: int,
+    limit: int | None,
+    task: str,
+    methods: str | None,
+    dilate: int,
+    threads: int,
+    sheet: Path | None,
+    quick: bool,
+    json_path: Path | None,
+    one_run: str | None,
+) -> None:
+    """Print error, time and memory of each way to an alpha."""
+    if one_run is not None:
+        measure(Run(**json.loads(one_run)))
+        return
+    ways = chosen(task, methods)
+    if sheet is not None and not {("mask", "adaptive"), ("mask", "pymatting-knn")} <= set(ways):
+        raise click.UsageError("--sheet needs the task mask, adaptive and pymatting-knn")
+    if quick:
+        size, dilate, limit = 256, 4, limit or 3
+    with tempfile.TemporaryDirectory(prefix="shm-refine-") as scratch:
+        kind = f"photos of {corpus}"
+        if corpus is None:
+            kind = "generated people"
+            corpus = Path(scratch) / "people"
+            generate(corpus, limit or 24, size)
+        photos, solved = list_corpus(corpus), Path(scratch) / "solved"
+        mask_sads = mask_errors(photos, size)
+        ranked = parts(mask_sads)
+        some = list(photos)[:limit]
+        print(
+            f"{len(some)} of {len(photos)} {kind}, longer side {size} px, threads: {threads}",
+            flush=True,
+        )
+        records = {}
+        for each, method in ways:
+            click.echo(f"{each}: {method}", err=True)
+            run = Run(
+                task=each,
+                method=method,
+                corpus=str(corpus),
+                photos=some,
+                size=size,
+                dilate=dilate,
+                threads=threads,
+                target=str(solved / each / method),
+            )
+            records[each, method] = alone(run)
+        if sheet is not None:
+            hairy = [photo for photo in ranked["hairy"] if photo in some][:ROWS]
+            write_sheet(sheet, {stem: photos[stem] for stem in hairy}, size, solved / "mask")
+    rows = [summary(found, mask_sads) for found in records.values()]
+    shares = [row for each in WAYS for row in against_peers(each, records)]
+    print(f"held out: {' '.join(photo for photo in ranked['held out'] if photo in some)}\n")
+    show([table_row(row) for row in rows])
+    show(shares)
+    if json_path is not None:
+        figures = {"size": size, "dilate": dilate, "threads": threads, "parts": ranked}
+        figures |= {"mask_sads": mask_sads, "rows": rows, "against_peers": shares}
+        figures |= {"records": [record for found in records.values() for record in found]}
+        json_path.write_text(json.dumps(finite(figures), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The benchmarks: that they run anywhere, and that their arithmetic is right."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.refine import (
+    COSTS,
+    METRICS,
+    Record,
+    against_peers,
+    hairiest_window,
+    parts,
+    summary,
+    trimap_around,
+)
+from shm.datasets.image import read_photo
+
+ROOT = Path(__file__).parents[1]
+
+
+def record(method: str, photo: str, sad: float, seconds: float = 1) -> Record:
+    same = {"task": "trimap", "failed": None, "megabytes": 10 * sad, "grad": 0.0, "conn": 0.0}
+    times = {"seconds": seconds, "cpu seconds": seconds}
+    return same | times | {"method": method, "photo": photo, "sad": sad, "mse": sad}
+
+
+def failure(method: str, photo: str) -> Record:
+    nothing = dict.fromkeys((*COSTS, *METRICS), float("nan"))
+    return record(method, photo, 0) | nothing | {"failed": "RefineError: no"}
+
+
+def test_the_refine_benchmark_runs_without_any_photos(tmp_path: Path) -> None:
+    script, figures, sheet = ROOT / "benchmarks/refine.py", tmp_path / "f.json", tmp_path / "s.png"
+    methods = "mask,adaptive,hybrid,pymatting-knn"
+    options = ["--quick", "--limit", "1", "--methods", methods]
+    options += ["--json", str(figures), "--sheet", str(sheet)]
+    command = [sys.executable, str(script), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    rows = {(row["task"], row["method"]): row for row in found["rows"]}
+    assert set(rows) == {("mask", method) for method in methods.split(",")} | {
+        ("trimap", method) for method in ("hybrid", "pymatting-knn")
+    }
+    (mask_sad,) = found["mask_sads"].values()
+    assert rows["mask", "mask"]["all"]["sad"] == pytest.approx(mask_sad)
+    assert rows["mask", "mask"]["worst"] == pytest.approx(1)
+    for row in rows.values():
+        assert row["failed"] == 0
+        assert row["megabytes"] >= 0
+        assert row["all"]["sad"] > 0
+        assert row["method"] in done.stdout
+    assert {row["method"] for row in found["against_peers"]} == {"adaptive", "hybrid"}
+    assert read_photo(sheet).shape[0] > 256
+
+
+def test_photos_are_halved_by_the_rank_of_their_masks() -> None:
+    found = parts({"a": 1.0, "b": 5.0, "c": 3.0, "d": 2.0, "e": 3.0})
+    assert found["all"] == ["b", "c", "e", "d", "a"]
+    assert found["tuning"] == ["b", "e", "a"]
+    assert found["held out"] == ["c", "d"]
+    assert found["hairy"] == ["b", "c", "e"]
+
+
+def test_a_summary_has_the_means_of_each_part_and_the_worst_photo() -> None:
+    masks = {"a": 4.0, "b": 3.0, "c": 2.0, "d": 1.0}
+    solved = [record("knn", name, sad) for name, sad in zip("abc", (1, 2, 3), strict=True)]
+    row = summary([*solved, failure("knn", "d")], masks)
+    assert row["all"]["sad"] == pytest.approx(2)
+    assert row["held out"]["sad"] == pytest.approx(2)  # b; d has no alpha
+    assert row["tuning"]["sad"] == pytest.approx(2)  # a and c
+    assert row["hairy"]["sad"] == pytest.approx(1.5)
+    assert (row["worst"], row["worst photo"]) == (1.5, "c")
+    assert (row["failed"], row["megabytes"]) == (1, 30)
+
+
+def test_the_best_of_pymatting_is_judged_on_the_photos_that_both_solved() -> None:
+    ours = [record("hybrid", "a", 2, seconds=1), record("hybrid", "b", 8, seconds=1)]
+    knn = [record("pymatting-knn", "a", 4, seconds=9), record("pymatting-knn", "b", 16, seconds=11)]
+    sampled = [record("pymatting-sm", "a", 2.5), failure("pymatting-sm", "b")]
+    (row,) = against_peers(
+        "trimap",
+        {
+            ("trimap", "hybrid"): ours,
+            ("trimap", "pymatting-knn"): knn,
+            ("trimap", "pymatting-sm"): sampled,
+            ("mask", "pymatting-cf"): [record("pymatting-cf", "a", 0.1)],
+        },
+    )
+    assert row["s / pymatting-knn"] == pytest.approx(0.1)
+    assert (row["best sad"], row["sad / best"]) == ("pymatting-sm", pytest.approx(0.8))
+    assert "s / pymatting-cf" not in row
+
+
+def test_the_cut_out_is_where_the_mask_is_most_wrong() -> None:
+    difference = np.zeros((50, 90), np.uint8)
+    difference[10, 10] = 200
+    difference[30:34, 70:74] = 100
+    rows, columns = hairiest_window(difference, 20)
+    assert difference[rows, columns].shape == (20, 20)
+    assert difference[rows, columns].sum() == 1600
+    assert hairiest_window(difference, 64) == (slice(0, 50), slice(10, 74))
+
+
+def test_the_given_trimap_holds_every_soft_pixel_and_its_surroundings() -> None:
+    truth = np.zeros((40, 40), np.uint8)
+    truth[10:30, 10:30] = 255
+    truth[10, 20] = 3
+    trimap = trimap_around(truth, 2)
+    assert set(np.unique(trimap)) == {0, 128, 255}
+    assert (trimap == 128).sum() == 17  # the ellipse of 5 × 5 pixels, as OpenCV draws it
+    assert trimap[8, 20] == trimap[12, 20] == 128
