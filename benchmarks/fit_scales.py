@@ -4,10 +4,11 @@ The numbers of `shm.pipeline.refine.prior.SCALES` come from here: fitted on one 
 from their exact masks, from smoothed ones (as segmentation gives) and out of focus, and scored on
 the other half.
 
-    python -m benchmarks.fit_scales --corpus portraits
+    python benchmarks/fit_scales.py --corpus portraits
 """
 
 import json
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.refine import generate, list_corpus, mask_errors, mean, parts, read
 from shm.pipeline.refine.edge import signed_distance
 from shm.pipeline.refine.prior import (
     LEAST_REACH,
@@ -161,8 +161,8 @@ def score(model: ScaleModel, cases: list[Case], photos: list[str]) -> dict[str, 
     for kind in KINDS:
         chosen = [each for each in cases if each.kind == kind and each.photo in photos]
         own = [float(np.abs(c.mask - c.truth).sum()) / 1000 + c.sad_elsewhere for c in chosen]
-        figures[f"{kind} mask"] = round(mean(own), 3)
-        figures[f"{kind} prior"] = round(mean(sad(model, each) for each in chosen), 3)
+        figures[f"{kind} mask"] = round(float(np.mean(own)), 3)
+        figures[f"{kind} prior"] = round(float(np.mean([sad(model, c) for c in chosen])), 3)
     return figures
 
 
@@ -174,6 +174,9 @@ def score(model: ScaleModel, cases: list[Case], photos: list[str]) -> dict[str, 
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all here.")
 def main(corpus: Path | None, size: int, steps: int, quick: bool, json_path: Path | None) -> None:
     """Print a fitted scale model, and the SADs of masks and priors by halves."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its folder only
+    from benchmarks.refine import generate, list_corpus, mask_errors, parts, read
+
     with tempfile.TemporaryDirectory(prefix="shm-fit-") as folder:
         if quick or corpus is None:
             corpus, size, steps = Path(folder), 256, 50

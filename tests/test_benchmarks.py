@@ -19,6 +19,7 @@ from benchmarks.refine import (
     trimap_around,
 )
 from shm.datasets.image import read_photo
+from shm.pipeline.refine.prior import SCALES
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,3 +116,16 @@ def test_the_given_trimap_holds_every_soft_pixel_and_its_surroundings() -> None:
     assert set(np.unique(trimap)) == {0, 128, 255}
     assert (trimap == 128).sum() == 17  # the ellipse of 5 × 5 pixels, as OpenCV draws it
     assert trimap[8, 20] == trimap[12, 20] == 128
+
+
+def test_the_scales_are_fitted_without_any_photos(tmp_path: Path) -> None:
+    script, figures = ROOT / "benchmarks/fit_scales.py", tmp_path / "f.json"
+    command = [sys.executable, str(script), "--quick", "--json", str(figures)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    assert set(found["fitted"]["coefficients"]) == set(SCALES.coefficients)
+    for model in ("fitted", "shipped"):
+        scores = found[f"{model}, all"]
+        for kind in ("exact", "smoothed", "defocused"):
+            assert scores[f"{kind} prior"] < scores[f"{kind} mask"]

@@ -102,8 +102,9 @@ WHITE = np.float32(255)
 STRIP = 256
 """Rows of the photo that are worked on at a time."""
 
-TIGHT, LOOSE = 100.0, 0.03
-"""Pull towards the prior at a hard edge (scale 0) and in the loosest hair (scale 6)."""
+TIGHT, LOOSE = 1000.0, 0.1
+"""Pull towards the prior at a hard edge (scale 0) and in the loosest hair (scale 6); by powers of
+the ratio between. Weaker pulls gain in hair what they lose at hard edges."""
 
 
 @dataclass(frozen=True)
