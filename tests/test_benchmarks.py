@@ -129,3 +129,15 @@ def test_the_scales_are_fitted_without_any_photos(tmp_path: Path) -> None:
         scores = found[f"{model}, all"]
         for kind in ("exact", "smoothed", "defocused"):
             assert scores[f"{kind} prior"] < scores[f"{kind} mask"]
+
+
+def test_the_quality_benchmark_catches_broken_masks_of_generated_people(tmp_path: Path) -> None:
+    script, figures = ROOT / "benchmarks/quality.py", tmp_path / "f.json"
+    command = [sys.executable, str(script), "--quick", "--json", str(figures)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    assert found["spearman"]["all"] > 0.5
+    for row in found["caught"]:
+        if row["broken"] != "a piece missing":
+            assert row["below its own"] == 1
