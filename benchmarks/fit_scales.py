@@ -167,10 +167,16 @@ def score(model: ScaleModel, cases: list[Case], photos: list[str]) -> dict[str, 
 
 
 @click.command()
-@click.option("--corpus", type=click.Path(path_type=Path), help="Has images, masks, alphas.")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    help="Has images, masks, alphas; without it, people are generated.",
+)
 @click.option("--size", default=800, show_default=True, help="Longer side, pixels.")
 @click.option("--steps", default=1500, show_default=True)
-@click.option("--quick", is_flag=True, help="Four generated people and few steps, to see it run.")
+@click.option(
+    "--quick", is_flag=True, help="Small and few steps, to see that it runs; no fit to use."
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all here.")
 def main(corpus: Path | None, size: int, steps: int, quick: bool, json_path: Path | None) -> None:
     """Print a fitted scale model, and the SADs of masks and priors by halves."""
@@ -178,9 +184,11 @@ def main(corpus: Path | None, size: int, steps: int, quick: bool, json_path: Pat
     from benchmarks.refine import generate, list_corpus, mask_errors, parts, read
 
     with tempfile.TemporaryDirectory(prefix="shm-fit-") as folder:
-        if quick or corpus is None:
-            corpus, size, steps = Path(folder), 256, 50
-            generate(corpus, 4, size)
+        if quick:
+            size, steps = 256, 50
+        if corpus is None:
+            corpus = Path(folder)
+            generate(corpus, 4 if quick else 24, size)
         files = list_corpus(corpus)
         cases = []
         for photo, each in files.items():

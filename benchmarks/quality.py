@@ -122,9 +122,13 @@ def caught(rows: list[Row], kind: str) -> Row:
 
 
 @click.command()
-@click.option("--corpus", type=click.Path(path_type=Path), help="Has images, masks, alphas.")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    help="Has images, masks, alphas; without it, people are generated.",
+)
 @click.option("--size", default=800, show_default=True, help="Longer side, pixels.")
-@click.option("--quick", is_flag=True, help="Six generated people, to see that it runs.")
+@click.option("--quick", is_flag=True, help="Small and few, to see that it runs.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all here.")
 def main(corpus: Path | None, size: int, quick: bool, json_path: Path | None) -> None:
     """Print rank correlations by halves, and how many broken masks are caught."""
@@ -132,8 +136,9 @@ def main(corpus: Path | None, size: int, quick: bool, json_path: Path | None) ->
     from benchmarks.refine import generate, list_corpus, mask_errors, parts, read
 
     with tempfile.TemporaryDirectory(prefix="shm-quality-") as folder:
-        if quick or corpus is None:
-            corpus, size = Path(folder), 256 if quick else size
+        size = 256 if quick else size
+        if corpus is None:
+            corpus = Path(folder)
             generate(corpus, 6 if quick else 24, size)
         files = list_corpus(corpus)
         photos = {}

@@ -376,8 +376,10 @@ def against_peers(task: Task, records: dict[tuple[Task, str], list[Record]]) -> 
                 row[f"cpu / {other}"] = ratio(found[name], found[other], "cpu seconds")
         for figure in ("sad", "mse"):
             shares = {other: ratio(found[name], found[other], figure) for other in peers}
-            best = max(shares, key=lambda other: shares[other])
-            row |= {f"{figure} / best": shares[best], f"best {figure}": best}
+            known = {other: share for other, share in shares.items() if not math.isnan(share)}
+            if known:
+                best = max(known, key=lambda other: known[other])
+                row |= {f"{figure} / best": known[best], f"best {figure}": best}
         rows.append(row)
     return rows
 

@@ -16,6 +16,7 @@ from shm.pipeline.errors import ShmError
 from shm.pipeline.foreground import estimate_foreground, limit_to_subject
 from shm.pipeline.quality import measure_quality, require_quality
 from shm.pipeline.refine import RefineMethod, refine_alpha
+from shm.pipeline.refine.guided import Plane
 from shm.pipeline.refine.prior import Prior, prior_from_mask
 from shm.pipeline.resize import resize, resize_labels
 from shm.pipeline.size import size_within
@@ -111,7 +112,7 @@ def prepare(
     size = size_within((raw.image.shape[0], raw.image.shape[1]), config.size)
     image = resize(raw.image, size)
     annotated, kind = _annotated_alpha(raw, config.size)
-    trimap, prior = _trimap(raw, image, annotated, kind, config, random)
+    trimap, prior, spread = _trimap(raw, image, annotated, kind, config, random)
     method = _method(config.refine, kind)
     alpha = annotated if method == "none" else refine_alpha(image, trimap, method, prior)
     quality = measure_quality(
@@ -119,9 +120,9 @@ def prepare(
         alpha,
         trimap,
         mask=annotated if kind == "mask" else None,
-        spread=None if prior is None else prior.spread,
+        spread=spread,
     )
-    del prior  # three planes as large as the photo
+    del prior, spread  # three planes as large as the photo
     require_quality(quality, config.reject_below)
     if config.foreground == "photo" or raw.foreground is not None:
         own = image if raw.foreground is None else resize(raw.foreground, size)
@@ -177,24 +178,24 @@ def _trimap(
     kind: str,
     config: PrepareConfig,
     random: np.random.Generator | None,
-) -> tuple[Trimap, Prior | None]:
-    """Return the trimap, and what was expected of alpha where that decided it."""
+) -> tuple[Trimap, Prior | None, Plane | None]:
+    """Return the trimap, and the prior with its spread where they decided it."""
     step = _trimap_step(raw, kind, config)
     if raw.trimap is not None:
         full = (raw.image.shape[0], raw.image.shape[1])
         own = trimap_from_annotation(fit_annotation(raw.trimap, full))
         trimap = resize_labels(own, size_within(full, config.size))
         require_certain_pixels(trimap)
-        return trimap, None
+        return trimap, None, None
     if step == "adaptive":
-        prior = prior_from_mask(image, annotated)
-        return trimap_from_prior(prior.alpha, annotated), prior
+        prior, spread = prior_from_mask(image, annotated)
+        return trimap_from_prior(prior.alpha, annotated), prior, spread
     band = config.trimap
     if step == "random":
         if random is None:
             raise PrepareError("a random trimap needs a generator to draw its band")
         band = band.drawn(random)
-    return trimap_from_alpha(annotated, band), None
+    return trimap_from_alpha(annotated, band), None, None
 
 
 def _method(refine: RefineMethod, kind: str) -> str:

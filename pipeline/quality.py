@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.pipeline.errors import ShmError
-from shm.pipeline.refine.edge import signed_distance
+from shm.pipeline.refine.edge import mean_colour, signed_distance
 from shm.pipeline.resize import resize
 from shm.pipeline.size import size_within
 from shm.pipeline.trimap import trimap_statistics
@@ -21,15 +21,19 @@ SPECK = 1e-4
 FAR = 0.04
 """Away from the edge is farther than this share of the subject's size (root of its area)."""
 
+SEEN = 0.01
+"""Share of a neighbourhood that has to be there for its mean colour to say something."""
+
 COLOUR_STEP = 0.04
 """Smallest distance of two mean colours (RGB in [0, 1]) that is an edge in the photo."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """How much a figure counts against a sample: ``(figure / scale) ** power``."""
+    """How much a figure counts against a sample, ``(figure / scale) ** power``, and its cause."""
 
     scale: float
+    cause: str
     power: int = 1
 
     def of(self, figure: float) -> float:
@@ -38,11 +42,18 @@ class Fault:
 
 
 FAULTS = {
-    "softness": Fault(0.03),
-    "unsupported": Fault(0.08, power=2),
-    "off_mask": Fault(0.05),
-    "residual": Fault(0.65, power=8),
-    "framed": Fault(0.05),
+    "softness": Fault(
+        0.03, "much of the photo is half transparent: blur, or a mask that is off its subject"
+    ),
+    "unsupported": Fault(
+        0.08,
+        "the outline follows no edge of the photo: a mask of another photo, shifted, or with parts "
+        "missing",
+        power=2,
+    ),
+    "off_mask": Fault(0.05, "the alpha leaves the mask far from its edge"),
+    "residual": Fault(0.65, "subject and background do not explain the photo's colours", power=8),
+    "framed": Fault(0.05, "the subject lies along the photo's frame: an inverted mask?"),
 }
 """What lowers the quality, and by how much: ``quality = 1 / (1 + sum of the faults)``.
 
@@ -132,24 +143,13 @@ def worst_figure(figures: dict[str, float]) -> str:
     return worst if worst and faults[worst] >= 0.01 else ""
 
 
-CAUSES = {
-    "softness": "much of the photo is half transparent: blur, or a mask that is off its subject",
-    "unsupported": "the outline follows no edge of the photo: a mask of another photo, shifted, or "
-    "with parts missing",
-    "off_mask": "the alpha leaves the mask far from its edge",
-    "residual": "subject and background do not explain the photo's colours",
-    "framed": "the subject lies along the photo's frame: an inverted mask?",
-}
-"""What a figure that is too high usually means."""
-
-
 def require_quality(figures: dict[str, float], bound: float) -> None:
     """Raise `QualityError` where the quality lies below the bound, with the likeliest cause."""
     if figures["quality"] >= bound:
         return
     worst = worst_figure(figures)
-    cause = f"; {worst} {figures[worst]:.3g}: {CAUSES[worst]}" if worst else ""
-    raise QualityError(f"quality {figures['quality']:.3f} is below {bound:g}{cause}")
+    cause = f"; {worst} {figures[worst]:.3g}: {FAULTS[worst].cause}" if worst else ""
+    raise QualityError(f"quality {figures['quality']:g} is below {bound:g}{cause}")
 
 
 def _softness(alpha: Alpha) -> float:
@@ -195,10 +195,11 @@ def _unsupported(photo: NDArray[np.float32], inside: Mask) -> float:
     outline = np.abs(distance) < 1.5
     if not outline.any():
         return 0.0
-    within = _local_mean(photo, (distance > 2) & (distance < 8), 4)
-    without = _local_mean(photo, (distance < -2) & (distance > -8), 4)
+    within, some = mean_colour(photo, (distance > 2) & (distance < 8), 4)
+    without, others = mean_colour(photo, (distance < -2) & (distance > -8), 4)
+    outline &= (some > SEEN) & (others > SEEN)  # a thin limb has no inside to look at
     step = np.square(within - without).sum(axis=2)[outline]
-    return float((step < COLOUR_STEP**2).mean())
+    return float((step < COLOUR_STEP**2).mean()) if step.size else 0.0
 
 
 def _residual(photo: NDArray[np.float32], matte: NDArray[np.float32], unknown: Mask) -> float:
@@ -208,23 +209,12 @@ def _residual(photo: NDArray[np.float32], matte: NDArray[np.float32], unknown: M
     """
     if not unknown.any():
         return 0.0
-    front, back = _local_mean(photo, matte > 0.95, 16), _local_mean(photo, matte < 0.05, 16)
+    front, _ = mean_colour(photo, matte > 0.95, 16)
+    back, _ = mean_colour(photo, matte < 0.05, 16)
     mixed = matte[..., None] * front + (1 - matte[..., None]) * back
     unexplained = np.abs(photo - mixed)[unknown].sum(dtype=np.float64)
     contrast = np.abs(front - back)[unknown].sum(dtype=np.float64)
     return float(unexplained / (unexplained + contrast + 1e-6))
-
-
-def _local_mean(photo: NDArray[np.float32], where: Mask, sigma: float) -> NDArray[np.float32]:
-    import cv2
-
-    def blur(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-        return np.asarray(blurred, np.float32)
-
-    weight = where.astype(np.float32)
-    total = np.asarray(np.maximum(blur(weight), 1e-4), np.float32)
-    return np.asarray(blur(photo * weight[..., None]) / total[..., None], np.float32)
 
 
 def _count_islands(alpha: Alpha, least: float) -> int:

@@ -55,8 +55,12 @@ class Reach:
         return cls(value=value / 100 if relative else value, relative=relative)
 
     def pixels(self, subject_area: float) -> int:
-        """Return the reach in whole pixels for a subject of this many pixels."""
-        return round(self.value * subject_area**0.5 if self.relative else self.value)
+        """Return the reach in whole pixels for a subject of this many pixels; 0 only where asked.
+
+        A share of a small subject is a pixel at least: without a band the mask stays as it is.
+        """
+        reach = round(self.value * subject_area**0.5 if self.relative else self.value)
+        return max(reach, 1 if self.value else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +171,7 @@ def trimap_from_prior(prior: NDArray[np.float32], mask: Alpha) -> Trimap:
     import cv2
 
     subject = prior >= 0.5
-    doubt = (prior > CERTAIN) & (prior < 1 - CERTAIN)
+    doubt = ~((prior <= CERTAIN) | (prior >= 1 - CERTAIN))  # so that no NaN passes for certain
     doubt |= subject != (mask >= 128)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     unknown = cv2.dilate(doubt.astype(np.uint8), element).astype(bool)

@@ -55,8 +55,9 @@ def run_tasks(
     """Run the task on every job and yield the reports as they come, in any order.
 
     Only a few jobs a worker are in flight at a time, so neither the scheduler nor this process
-    grows with the corpus. `first` is called once on each worker before it gets a job: for what is
-    slow the first time, like compiling. `ready` is called here when all workers are.
+    grows with the corpus. `first` is called on each worker that is there before any job: for what
+    is slow the first time, like compiling; a worker that joins later has to do it in its first
+    job. `ready` is called here when they are.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def run_tasks(
     with connect(cluster) as client:
         workers = list(client.scheduler_info()["workers"])
         if first is not None:
-            client.gather([client.submit(first, workers=[each], pure=False) for each in workers])
+            _call_first(client, first)
         if ready is not None:
             ready()
         in_flight = islice(waiting, 2 * max(1, len(workers)))
@@ -90,6 +91,15 @@ def run_tasks(
             for job in islice(waiting, 1):
                 running.add(client.submit(task, job, pure=False))
             yield report
+
+
+def _call_first(client: Any, first: Callable[[], None]) -> None:  # noqa: ANN401  (untyped)
+    try:
+        client.run(first)
+    except OSError as error:  # its connection closed
+        raise EngineError(
+            "a worker died before its first job, most often for want of memory: try fewer --workers"
+        ) from error
 
 
 @contextmanager

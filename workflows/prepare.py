@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,7 +110,7 @@ def prepare_corpus(
         cluster,
         what="prepare",
         unit="photo",
-        first=ready_worker,
+        first=partial(ready_worker, run.sample.refine),
     )
 
 
@@ -151,16 +152,26 @@ def split_pairs(
     ]
 
 
-def ready_worker() -> None:
-    """Compile what is compiled at first use, and keep libraries to the worker's one core."""
+@cache
+def ready_worker(method: str) -> None:
+    """Compile what is compiled at first use, and keep the libraries to the worker's one core.
+
+    Once a process: a worker that joined late does it in its first job.
+    """
     import cv2
 
     cv2.setNumThreads(1)  # on a cluster that was started elsewhere no variable says so
+    if method == "none":
+        return
+    import numba
+
+    numba.set_num_threads(1)
     compile_solvers()
 
 
 def prepare_shard(job: ShardJob) -> tuple[int, int]:
     """Prepare and write one shard; returns (accepted, rejected)."""
+    ready_worker(job.run.sample.refine)
     made = [_prepare_entry(entry, job) for entry in job.entries]
     store = open_store(job.store, writable=True, incomplete=True)
     store.write_shard(job.shard, [arrays for arrays, _ in made], [record for _, record in made])

@@ -55,16 +55,15 @@ def refine_alpha(image: RgbImage, trimap: Trimap, method: str, prior: Prior | No
         _require_certain(trimap)
     window = window_of(trimap).slices
     if prior is not None:
-        prior = Prior(
-            alpha=prior.alpha[window], weight=prior.weight[window], spread=prior.spread[window]
-        )
+        prior = Prior(alpha=prior.alpha[window], weight=prior.weight[window])
     try:
-        photo = Photo(image=image[window], trimap=trimap[window])
+        photo = Photo(
+            image=image[window], trimap=trimap[window], frame=(trimap.shape[0], trimap.shape[1])
+        )
         solved = solve_photo(photo, SOLVERS[method], prior)
     except RefineError as error:
         raise RefineError(
-            f"{method} matting of {np.count_nonzero(unknown)} unknown pixels: {error}; "
-            f"try a narrower trimap or another method"
+            f"{method} matting of {np.count_nonzero(unknown)} unknown pixels: {error}"
         ) from error
     levels = np.rint(solved * 255).astype(np.uint8)
     np.copyto(alpha[window], levels, where=unknown[window])

@@ -16,6 +16,9 @@ from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, RgbImage, Size,
 LIMIT = 300_000
 """Unknown pixels that are solved at once: they take up to 2.5 kB each (KNN; others 1.8 kB)."""
 
+SAMPLED_AREA = 4_000_000
+"""Pixels, certain ones too, in which samples are sought at once: they take 150 bytes each."""
+
 COARSER = 0.1
 """Weight of the pull towards the alpha of the next coarser level.
 
@@ -29,10 +32,14 @@ _Expectation = Callable[[Window], tuple[Plane, Plane]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Photo:
-    """A photo with its trimap: uint8 (H, W, 3) and (H, W)."""
+    """A photo, or the part of one that a solve has to see, with its trimap.
+
+    `image` uint8 (H, W, 3), `trimap` uint8 (H, W), `frame` the whole photo's (height, width).
+    """
 
     image: RgbImage
     trimap: Trimap
+    frame: Size
 
     @property
     def size(self) -> Size:
@@ -42,7 +49,7 @@ class Photo:
     def region(self, window: Window) -> Region:
         """Return what is unknown in a window."""
         part = window.slices
-        return Region(image=self.image[part], trimap=self.trimap[part], size=self.size)
+        return Region(image=self.image[part], trimap=self.trimap[part], size=self.frame)
 
 
 def solve_photo(
@@ -50,7 +57,8 @@ def solve_photo(
 ) -> Plane:
     """Solve all unknown pixels of a photo.
 
-    Up to `limit` of them are solved as one system. Beyond, with a prior, overlapping windows are
+    Up to `limit` of them are solved as one system, in a photo of up to `SAMPLED_AREA` pixels where
+    the method takes samples. Beyond, with a prior, overlapping windows are
     solved one after the other and faded into each other; without one, the photo of half the size
     is solved in the same way first, and its alpha, enlarged, is the windows' prior.
 
@@ -73,7 +81,9 @@ def solve_photo(
     RefineError
         A solve gave up, or a coarser level has no certain foreground or background left.
     """
-    fits = np.count_nonzero(photo.trimap == UNKNOWN) <= limit
+    fits = int(np.count_nonzero(photo.trimap == UNKNOWN)) <= limit
+    if prior is None and method.sampling:
+        fits = fits and photo.trimap.size <= SAMPLED_AREA
     if fits and prior is None:
         return _solved(photo, method, [_whole(photo)], None)
     windows = [_whole(photo)] if fits else overlapping_windows(photo.size)
@@ -150,8 +160,10 @@ def _halved(photo: Photo) -> Photo:
     trimap[four.max(axis=(1, 3)) == BACKGROUND] = BACKGROUND
     if not ((trimap == FOREGROUND).any() and (trimap == BACKGROUND).any()):
         raise RefineError(
-            "the certain foreground or background is too thin to begin with a coarser photo"
+            "the certain foreground or background is too thin to begin with a coarser photo; "
+            "give a trimap with more of both"
         )
     size = (trimap.shape[1], trimap.shape[0])
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Photo(image=small, trimap=trimap)
+    frame = (photo.frame[0] + 1) // 2, (photo.frame[1] + 1) // 2
+    return Photo(image=small, trimap=trimap, frame=frame)

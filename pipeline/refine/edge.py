@@ -59,10 +59,27 @@ def signed_distance(mask: Mask) -> Plane:
     return np.asarray(within - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5), np.float32)
 
 
+def mean_colour(
+    image: NDArray[np.float32], where: Mask, sigma: float
+) -> tuple[NDArray[np.float32], Plane]:
+    """Average the colours of some pixels, (H, W, 3), by a Gaussian around each pixel.
+
+    Returns
+    -------
+    float32 array, (H, W, 3)
+        Black where no such pixel is near.
+    float32 array, (H, W)
+        The share of the Gaussian that lies on such pixels.
+    """
+    weight = where.astype(np.float32)
+    share = _blur(weight, sigma)
+    return _blur(image * weight[..., None], sigma) / (share + np.float32(1e-4))[..., None], share
+
+
 def _separation(image: NDArray[np.float32], distance: Plane) -> Plane:
     """Return the distance between the mean colours of subject and background nearby."""
-    subject = _mean_colour(image, (distance > 8).astype(np.float32))
-    background = _mean_colour(image, (distance < -8).astype(np.float32))
+    subject, _ = mean_colour(image, distance > 8, 16)
+    background, _ = mean_colour(image, distance < -8, 16)
     separation: Plane = np.sqrt(np.square(subject - background).sum(axis=2))
     return separation
 
@@ -75,10 +92,6 @@ def _steepness(image: NDArray[np.float32], outline: Plane) -> Plane:
     steepest = cv2.dilate(np.sqrt(np.sum(squares, axis=0)), np.ones((5, 5), np.uint8))
     steepness: Plane = _blur(steepest * outline, 6) / (_blur(outline, 6) + np.float32(0.01))
     return steepness
-
-
-def _mean_colour(image: NDArray[np.float32], where: Plane) -> NDArray[np.float32]:
-    return _blur(image * where[..., None], 16) / (_blur(where, 16) + np.float32(1e-4))[..., None]
 
 
 def _gradient(values: Plane) -> Plane:

@@ -56,18 +56,23 @@ def fit_colours(
 
 def _variances(
     image: NDArray[np.float32], mean: NDArray[np.float32], radius: int, epsilon: float
-) -> dict[str, Plane]:
-    """Return the six different entries of the colours' 3×3 covariance, the ridge added."""
+) -> dict[str, NDArray[np.float64]]:
+    """Return the six different entries of the colours' 3×3 covariance, the ridge added.
+
+    In double precision: of grey photos the determinant is the ridge's square, and would cancel.
+    """
     entries = {}
     for name, (i, j) in {
         "rr": (0, 0), "rg": (0, 1), "rb": (0, 2), "gg": (1, 1), "gb": (1, 2), "bb": (2, 2)
     }.items():  # fmt: skip
         entry = _box(image[..., i] * image[..., j], radius) - mean[..., i] * mean[..., j]
-        entries[name] = entry + np.float32(epsilon) if i == j else entry
+        entries[name] = entry.astype(np.float64) + (epsilon if i == j else 0)
     return entries
 
 
-def _solve_3x3(m: dict[str, Plane], right: NDArray[np.float32]) -> NDArray[np.float32]:
+def _solve_3x3(
+    m: dict[str, NDArray[np.float64]], right: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Solve a symmetric 3×3 system at each pixel by Cramer's rule."""
     rr = m["gg"] * m["bb"] - m["gb"] * m["gb"]
     rg = m["rb"] * m["gb"] - m["rg"] * m["bb"]

@@ -33,13 +33,11 @@ class Prior:
     """An expected alpha, and how much it counts.
 
     `alpha` float32 (H, W) in [0, 1]. `weight` float32 (H, W) ≥ 0: the strength of the pull towards
-    `alpha`, on the diagonal of the linear system (closed-form Laplacian = 1). `spread` float32
-    (H, W) in [0, 1]: how far the estimates that `alpha` was made of differ.
+    `alpha`, on the diagonal of the linear system (closed-form Laplacian = 1).
     """
 
     alpha: NDArray[np.float32]
     weight: NDArray[np.float32]
-    spread: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def estimate_at_all_scales(image: NDArray[np.float32], mask: Plane) -> Estimates
     return Estimates(fits, planes, edge_cues(image, mask >= 0.5, fine, coarse))
 
 
-def prior_from_mask(image: RgbImage, mask: Alpha) -> Prior:
+def prior_from_mask(image: RgbImage, mask: Alpha) -> tuple[Prior, Plane]:
     """Estimate alpha from a photo and a binary mask.
 
     Of photos larger than `WORKING_SIDE`, the linear functions from colour to alpha are fitted on a
@@ -145,18 +143,17 @@ def prior_from_mask(image: RgbImage, mask: Alpha) -> Prior:
     -------
     Prior
         Arrays of (H, W).
+    float32 array, (H, W)
+        The spread: how far the scales' estimates differ, 0..1, a sign of doubt.
     """
     size = (image.shape[0], image.shape[1])
     fitted = _fit(image, mask, size_within(size, WORKING_SIDE))
-    prior = Prior(
-        alpha=np.empty(size, np.float32),
-        weight=np.empty(size, np.float32),
-        spread=np.empty(size, np.float32),
-    )
+    prior = Prior(alpha=np.empty(size, np.float32), weight=np.empty(size, np.float32))
+    spread = np.empty(size, np.float32)
     crisp = _antialiased(mask.astype(np.float32) / WHITE)
     for top in range(0, size[0], STRIP):
         rows = slice(top, min(top + STRIP, size[0]))
-        hard, slope, offset, near, weight, spread = np.split(
+        hard, slope, offset, near, weight, apart = np.split(
             _enlarge(fitted, rows, size), [1, 4, 5, 6, 7], axis=2
         )
         colours = image[rows].astype(np.float32) / WHITE
@@ -164,8 +161,8 @@ def prior_from_mask(image: RgbImage, mask: Alpha) -> Prior:
         certain = (mask[rows] >= 128).astype(np.float32)
         prior.alpha[rows] = np.where(near[..., 0] > 0.5, np.clip(alpha, 0, 1), certain)
         prior.weight[rows] = weight[..., 0]
-        prior.spread[rows] = np.where(near[..., 0] > 0.5, spread[..., 0], 0)
-    return prior
+        spread[rows] = np.where(near[..., 0] > 0.5, apart[..., 0], 0)
+    return prior, spread
 
 
 def _fit(image: RgbImage, mask: Alpha, size: Size) -> NDArray[np.float32]:

@@ -113,8 +113,9 @@ def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
     """Make samples of the photos and masks in RAW and write them to STORE (a .zarr folder).
 
     Each photo gets a trimap, a refined alpha and clean foreground colours. What can't be used is
-    rejected with its reason, and the rest goes on. Stopped at any moment, the same command carries
-    on.
+    rejected with its reason, and the rest goes on. An alpha that can't be solved is tried once more
+    with a stronger preconditioner, then its photo is rejected: no lesser method takes over. Stopped
+    at any moment, the same command carries on.
 
     \b
     shm-data prepare photos people.zarr
@@ -169,6 +170,6 @@ def refuse_unused_band(mode: TrimapMode) -> None:
     ]
     if mode == "adaptive" and given:
         raise click.UsageError(
-            f"an adaptive trimap finds its own band and would not use {', '.join(given)}: "
-            "add --trimap fixed or random"
+            f"an adaptive trimap finds the band of masks by itself: to set it with "
+            f"{', '.join(given)}, of mattes too, add --trimap fixed or random"
         )

@@ -142,8 +142,10 @@ def test_a_certain_prior_leaves_nothing_unknown() -> None:
     assert np.array_equal(trimap_from_prior((mask / 255).astype(np.float32), mask), mask)
 
 
-@pytest.mark.parametrize(("level", "reason"), [(0.5, "foreground"), (0.0, "foreground")])
-def test_a_prior_without_certain_subject_is_refused(level: float, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("level", "reason"), [(0.5, "foreground"), (0.0, "foreground"), (1.0, "background")]
+)
+def test_a_prior_without_certain_pixels_is_refused(level: float, reason: str) -> None:
     with pytest.raises(TrimapError, match=f"no certain {reason}"):
         trimap_from_prior(np.full((96, 96), level, np.float32), disc())
 
@@ -175,3 +177,16 @@ def test_a_reach_is_read_in_pixels_and_per_cent() -> None:
     for wrong in ("", "wide", "-3px", "130%"):
         with pytest.raises(TrimapError):
             Reach.parse(wrong)
+
+
+def test_a_prior_that_is_no_number_is_unknown() -> None:
+    mask = disc()
+    prior = (mask / 255).astype(np.float32)
+    prior[4:8, 4:8] = np.nan
+    assert (trimap_from_prior(prior, mask)[4:8, 4:8] == 128).all()
+
+
+def test_a_share_of_a_small_subject_is_a_pixel_at_least() -> None:
+    assert Reach.parse("1%").pixels(30**2) == 1
+    assert Reach.parse("0%").pixels(30**2) == 0
+    assert Reach.parse("0px").pixels(30**2) == 0

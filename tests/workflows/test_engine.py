@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
-from shm.workflows.engine import ClusterConfig, run_tasks
+import pytest
+
+from shm.workflows.engine import ClusterConfig, EngineError, run_tasks
 
 
 def test_every_worker_is_made_ready_before_its_first_job(tmp_path: Path) -> None:
@@ -32,3 +34,11 @@ def test_libraries_keep_to_the_workers_one_core() -> None:
         return cv2.getNumThreads(), os.environ.get("NUMBA_NUM_THREADS")
 
     assert list(run_tasks(threads, [0], ClusterConfig(workers=1))) == [(1, "1")]
+
+
+def test_a_worker_that_dies_before_its_first_job_is_told_of() -> None:
+    def job(number: int) -> int:
+        return number
+
+    with pytest.raises(EngineError, match="died before its first job"):
+        list(run_tasks(job, [1], ClusterConfig(workers=1), first=lambda: os._exit(1)))

@@ -20,7 +20,11 @@ def large_photo() -> tuple[Photo, NDArray[np.float64]]:
     sides = [
         shaded(colour, len(truth), n) for n, colour in enumerate([(200, 60, 40), (30, 80, 190)])
     ]
-    photo = Photo(image=blend(sides[0], truth, sides[1]), trimap=trimap_from_alpha(truth, BAND))
+    photo = Photo(
+        image=blend(sides[0], truth, sides[1]),
+        trimap=trimap_from_alpha(truth, BAND),
+        frame=truth.shape,
+    )
     return photo, truth / 255
 
 
@@ -69,7 +73,6 @@ def test_windows_with_a_prior_agree_with_one_solve_with_it() -> None:
     prior = Prior(
         alpha=truth.astype(np.float32),
         weight=np.full(truth.shape, 0.1, np.float32),
-        spread=np.zeros(truth.shape, np.float32),
     )
     whole = solve_photo(photo, SOLVERS["closed-form"], prior)
     parts = solve_photo(photo, SOLVERS["closed-form"], prior, limit=8_000)
@@ -81,4 +84,6 @@ def test_a_subject_too_thin_for_a_coarser_photo_is_refused() -> None:
     trimap = np.full((64, 64), 128, np.uint8)
     trimap[0], trimap[31, 5:40] = 0, 255
     with pytest.raises(RefineError, match="too thin"):
-        solve_photo(Photo(image=image, trimap=trimap), SOLVERS["closed-form"], limit=500)
+        solve_photo(
+            Photo(image=image, trimap=trimap, frame=trimap.shape), SOLVERS["closed-form"], limit=500
+        )

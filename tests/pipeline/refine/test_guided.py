@@ -49,3 +49,22 @@ def test_one_colour_everywhere_gives_the_windows_mean() -> None:
     assert np.isfinite(alpha).all()
     np.testing.assert_allclose(alpha[:, 9], np.full(20, alpha[0, 9]), atol=1e-5)
     assert alpha[0, 9] < 0.5 < alpha[0, 10]
+
+
+@pytest.mark.parametrize("radius", [1, 4])
+def test_a_grey_photo_is_fitted_as_exactly_as_a_coloured_one(radius: int) -> None:
+    grey = np.where(np.arange(40) < 20, 0.05, 0.95)[None, :, None] + noise() * 0.01
+    image = np.repeat(grey[..., :1], 3, axis=2).astype(np.float32)
+    target = (image[..., 0] > 0.5).astype(np.float32)
+    fit = fit_colours(image, target, radius)
+    mean, window = image[..., 0].astype(float), 2 * radius + 1
+    view = np.lib.stride_tricks.sliding_window_view
+    colour, wanted = view(mean, (window, window)), view(target.astype(float), (window, window))
+    centre, level = colour.mean(axis=(2, 3)), wanted.mean(axis=(2, 3))
+    # Of three equal channels each has a third of the slope: its ridge counts a third as much.
+    variance = (colour**2).mean(axis=(2, 3)) - centre**2 + 1e-4 / 3
+    slope = ((colour * wanted).mean(axis=(2, 3)) - centre * level) / variance
+    slopes, offsets = view(slope, (window, window)), view(level - slope * centre, (window, window))
+    inner = slice(2 * radius, -2 * radius)
+    expected = slopes.mean(axis=(2, 3)) * mean[inner, inner] + offsets.mean(axis=(2, 3))
+    np.testing.assert_allclose(fit.predict(image)[inner, inner], expected, atol=2e-3)
