@@ -1,6 +1,6 @@
 """Fit the scale model of the mask's prior to photos with true alphas, and say what it is worth.
 
-The numbers of `shm.pipeline.refine.prior.SCALES` come from here: fitted on one half of the photos,
+The numbers of `shm.pipeline.refine.scale.SCALES` come from here: fitted on one half of the photos,
 from their exact masks, from smoothed ones (as segmentation gives) and out of focus, and scored on
 the other half.
 
@@ -20,13 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shm.pipeline.refine.edge import signed_distance
-from shm.pipeline.refine.prior import (
-    LEAST_REACH,
-    REACH,
-    SCALES,
-    ScaleModel,
-    estimate_at_all_scales,
-)
+from shm.pipeline.refine.prior import LEAST_REACH, REACH
+from shm.pipeline.refine.scale import SCALES, ScaleModel, estimate_at_all_scales
 from shm.pipeline.values import Alpha, Mask, RgbImage
 
 KINDS = {"exact": 2.5, "smoothed": 1.0, "defocused": 0.5}

@@ -33,3 +33,40 @@ def resize_labels(labels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
         return labels
     resized = cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
     return resized.astype(np.uint8, copy=False)
+
+
+def enlarge_rows(planes: NDArray[np.float32], rows: slice, size: Size) -> NDArray[np.float32]:
+    """Return some rows of planes as they would be at another size, by linear interpolation.
+
+    Parameters
+    ----------
+    planes : float32 array, (h, w, n)
+    rows : slice
+        Of the enlarged planes, with start and stop.
+    size : (height, width)
+        Of the enlarged planes.
+
+    Returns
+    -------
+    float32 array, (rows, width, n)
+    """
+
+    def interpolate(
+        values: NDArray[np.float32], positions: NDArray[np.float64], axis: int
+    ) -> NDArray[np.float32]:
+        last = values.shape[axis] - 1
+        positions = np.clip(positions, 0, last)
+        before = np.minimum(positions.astype(np.intp), max(last - 1, 0))
+        share = (positions - before).astype(np.float32)
+        share = share.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        here, following = (
+            np.take(values, at, axis) for at in (before, np.minimum(before + 1, last))
+        )
+        return np.asarray(here + (following - here) * share, np.float32)
+
+    height, width = planes.shape[:2]
+    if (height, width) == size:
+        return planes[rows]
+    down = (np.arange(rows.start, rows.stop) + 0.5) * height / size[0] - 0.5
+    across = (np.arange(size[1]) + 0.5) * width / size[1] - 0.5
+    return interpolate(interpolate(planes, down, 0), across, 1)

@@ -19,7 +19,7 @@ from benchmarks.refine import (
     trimap_around,
 )
 from shm.datasets.image import read_photo
-from shm.pipeline.refine.prior import SCALES
+from shm.pipeline.refine.scale import SCALES
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,7 +6,8 @@ import pytest
 from shm.pipeline.composite import blend
 from shm.pipeline.refine import prior
 from shm.pipeline.refine.edge import signed_distance
-from shm.pipeline.refine.prior import SCALES, estimate_at_all_scales, prior_from_mask
+from shm.pipeline.refine.prior import prior_from_mask
+from shm.pipeline.refine.scale import SCALES, estimate_at_all_scales
 from shm.pipeline.values import Alpha, RgbImage
 from tests.pipeline.scenes import hairy_disc, plain, shaded, soft_disc
 
