@@ -21,19 +21,6 @@ from shm.pipeline.values import Alpha, Mask, RgbImage, Size
 WORKING_SIDE = 800
 """Longer side at which the mask is fitted, pixels: cues and windows are measured in pixels."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Prior:
-    """An expected alpha, and how much it counts.
-
-    `alpha` float32 (H, W) in [0, 1]. `weight` float32 (H, W) ≥ 0: the strength of the pull towards
-    `alpha`, on the diagonal of the linear system (closed-form Laplacian = 1).
-    """
-
-    alpha: NDArray[np.float32]
-    weight: NDArray[np.float32]
-
-
 REACH = 0.12
 """How far from the mask's edge alpha may leave the mask, as a share of the subject's size."""
 
@@ -48,6 +35,18 @@ STRIP = 256
 TIGHT, LOOSE = 1000.0, 0.1
 """Pull towards the prior at a hard edge (scale 0) and in the loosest hair (scale 6); by powers of
 the ratio between. Weaker pulls gain in hair what they lose at hard edges."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """An expected alpha, and how much it counts.
+
+    `alpha` float32 (H, W) in [0, 1]. `weight` float32 (H, W) ≥ 0: the strength of the pull towards
+    `alpha`, on the diagonal of the linear system (closed-form Laplacian = 1).
+    """
+
+    alpha: NDArray[np.float32]
+    weight: NDArray[np.float32]
 
 
 def prior_from_mask(image: RgbImage, mask: Alpha) -> tuple[Prior, Plane]:
