@@ -26,7 +26,10 @@ from shm.pipeline.trimap import (
     trimap_from_alpha,
     trimap_from_prior,
 )
-from shm.pipeline.values import Alpha, RgbImage, Trimap
+from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, RgbImage, Trimap
+
+DISAGREEMENT = 0.05
+"""Largest share of a trimap's certain pixels on which the mask or matte beside it may differ."""
 
 ForegroundMethod = Literal["estimate", "photo"]
 
@@ -185,7 +188,9 @@ def _trimap(
         full = (raw.image.shape[0], raw.image.shape[1])
         own = trimap_from_annotation(fit_annotation(raw.trimap, full))
         trimap = resize_labels(own, size_within(full, config.size))
-        require_certain_pixels(trimap)
+        require_certain_pixels(trimap, given=True)
+        if kind != "trimap":
+            _require_agreement(trimap, annotated, kind)
         return trimap, None, None
     if step == "adaptive":
         prior, spread = prior_from_mask(image, annotated)
@@ -196,6 +201,18 @@ def _trimap(
             raise PrepareError("a random trimap needs a generator to draw its band")
         band = band.drawn(random)
     return trimap_from_alpha(annotated, band), None, None
+
+
+def _require_agreement(trimap: Trimap, annotated: Alpha, kind: str) -> None:
+    """Raise `PrepareError` where what is certain is not what the mask or matte says."""
+    wrong = (trimap == FOREGROUND) & (annotated < 128)
+    wrong |= (trimap == BACKGROUND) & (annotated >= 128)
+    share = np.count_nonzero(wrong) / np.count_nonzero(trimap != UNKNOWN)
+    if share > DISAGREEMENT:
+        raise PrepareError(
+            f"the trimap and the {kind} disagree on {share:.0%} of the certain pixels: one of them "
+            "is inverted, or of another photo"
+        )
 
 
 def _method(refine: RefineMethod, kind: str) -> str:

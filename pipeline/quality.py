@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from shm.pipeline.errors import ShmError
 from shm.pipeline.refine.edge import mean_colour, signed_distance
 from shm.pipeline.resize import resize
-from shm.pipeline.size import size_within
+from shm.pipeline.size import require_same_size, size_within
 from shm.pipeline.trimap import trimap_statistics
 from shm.pipeline.values import UNKNOWN, Alpha, Mask, RgbImage, Trimap
 
@@ -116,6 +116,7 @@ def measure_quality(
     """
     import cv2
 
+    require_same_size(photo=image, alpha=alpha, trimap=trimap, mask=mask, spread=spread)
     area = max(1.0, float(alpha.sum(dtype=np.float64)) / 255)
     figures = {
         "subject": area / alpha.size,
@@ -197,9 +198,9 @@ def _unsupported(photo: NDArray[np.float32], inside: Mask) -> float:
         return 0.0
     within, some = mean_colour(photo, (distance > 2) & (distance < 8), 4)
     without, others = mean_colour(photo, (distance < -2) & (distance > -8), 4)
-    outline &= (some > SEEN) & (others > SEEN)  # a thin limb has no inside to look at
-    step = np.square(within - without).sum(axis=2)[outline]
-    return float((step < COLOUR_STEP**2).mean()) if step.size else 0.0
+    seen = (some > SEEN) & (others > SEEN)  # noise and specks have no inside to look at
+    step = np.square(within - without).sum(axis=2)
+    return float((~seen | (step < COLOUR_STEP**2))[outline].mean())
 
 
 def _residual(photo: NDArray[np.float32], matte: NDArray[np.float32], unknown: Mask) -> float:

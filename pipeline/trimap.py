@@ -1,5 +1,6 @@
 """Trimaps from masks, mattes and priors: what is certain, and the band that isn't."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.pipeline.errors import ShmError
+from shm.pipeline.size import require_same_size
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Trimap
 
 Kernel = Literal["ellipse", "rectangle", "cross"]
@@ -47,11 +49,10 @@ class Reach:
     @classmethod
     def parse(cls, text: str) -> "Reach":
         """Read ``12``, ``12px`` or ``1.5%``."""
-        number, relative = text.strip().removesuffix("px"), text.strip().endswith("%")
-        try:
-            value = float(number.removesuffix("%"))
-        except ValueError:
-            raise TrimapError(f"{text!r} is no reach: write 12px or 1.5%") from None
+        parts = re.fullmatch(r"(\d+\.?\d*|\.\d+)(px|%)?", text.strip(), re.ASCII)
+        if parts is None:
+            raise TrimapError(f"{text!r} is no reach: write 12px or 1.5%")
+        value, relative = float(parts[1]), parts[2] == "%"
         return cls(value=value / 100 if relative else value, relative=relative)
 
     def pixels(self, subject_area: float) -> int:
@@ -135,6 +136,10 @@ def trimap_from_alpha(alpha: Alpha, config: TrimapConfig) -> Trimap:
     TrimapError
         The band leaves no certain foreground or no certain background.
     """
+    if alpha.max(initial=0) < 255 - config.tolerance:
+        raise TrimapError(
+            f"no pixel is opaque: the largest alpha is {alpha.max(initial=0)}; scale it to 255"
+        )
     area = float(alpha.sum(dtype=np.float64)) / 255
     inwards, outwards = config.erode.pixels(area), config.dilate.pixels(area)
     opaque = _morph("erode", (alpha >= 255 - config.tolerance).astype(np.uint8), inwards, config)
@@ -170,6 +175,7 @@ def trimap_from_prior(prior: NDArray[np.float32], mask: Alpha) -> Trimap:
     """
     import cv2
 
+    require_same_size(prior=prior, mask=mask)
     subject = prior >= 0.5
     doubt = ~((prior <= CERTAIN) | (prior >= 1 - CERTAIN))  # so that no NaN passes for certain
     doubt |= subject != (mask >= 128)
@@ -219,14 +225,25 @@ def trimap_statistics(trimap: Trimap) -> dict[str, float]:
     return {name: round(value, 6) for name, value in figures.items()}
 
 
-def require_certain_pixels(trimap: Trimap) -> None:
-    """Raise `TrimapError` where a trimap has no certain foreground or no certain background."""
+def require_certain_pixels(trimap: Trimap, *, given: bool = False) -> None:
+    """Raise `TrimapError` where a trimap has no certain foreground or no certain background.
+
+    `given` says that somebody drew it, and so what to do.
+    """
     if not (trimap == FOREGROUND).any():
         raise TrimapError(
-            "no certain foreground is left: the subject is thinner than the trimap's band"
+            "the trimap marks no certain foreground: save some of the subject as 255"
+            if given
+            else "no certain foreground is left: the subject is thinner than the trimap's band; "
+            "try a larger --size, or --trimap fixed with a smaller --erode"
         )
     if not (trimap == BACKGROUND).any():
-        raise TrimapError("no certain background is left: the trimap's band reaches every edge")
+        raise TrimapError(
+            "the trimap marks no certain background: save some of the photo as 0"
+            if given
+            else "no certain background is left: the trimap's band reaches every edge; "
+            "try --trimap fixed with a smaller --dilate"
+        )
 
 
 def _morph(
@@ -240,6 +257,7 @@ def _morph(
 
     if reach == 0:
         return region
+    reach = min(reach, max(region.shape))  # farther is the same, and takes forever
     shapes = {"ellipse": cv2.MORPH_ELLIPSE, "rectangle": cv2.MORPH_RECT, "cross": cv2.MORPH_CROSS}
     element = cv2.getStructuringElement(shapes[config.kernel], (2 * reach + 1, 2 * reach + 1))
     function = cv2.erode if operation == "erode" else cv2.dilate

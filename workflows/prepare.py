@@ -121,6 +121,7 @@ def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
         Entry(reject=found) if isinstance(found, Reject) else Entry(pair=found[0], split=found[1])
         for found in split_pairs(pairs, run.split, run.seed)
     ]
+    entries = [_with_something_to_start_from(entry, run.annotation) for entry in entries]
     entries += [Entry(reject=reject) for reject in corpus.rejects]
     if not entries:
         raise CorpusEmptyError(f"{corpus.root}: no photo with a mask, a matte or a trimap in it")
@@ -223,6 +224,15 @@ def _with_annotation(pair: Pair, annotation: Annotation) -> Pair:
         role: None for role in ("mask", "alpha", "trimap") if role != annotation
     }
     return replace(pair, **dropped)
+
+
+def _with_something_to_start_from(entry: Entry, annotation: Annotation) -> Entry:
+    """Turn a pair that does not have the annotation that was asked for into a reject."""
+    pair = entry.pair
+    if pair is None or annotation == "auto" or pair.mask or pair.alpha or pair.trimap:
+        return entry
+    reason = f"it has no {annotation}, only another annotation: leave --annotation out to take that"
+    return Entry(reject=Reject(pair.image, reason))
 
 
 def _inputs_digest(root: Path, entries: Sequence[Entry]) -> str:

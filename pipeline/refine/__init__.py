@@ -101,10 +101,13 @@ def _require_certain(trimap: Trimap) -> None:
 def _check(image: RgbImage, trimap: Trimap, method: str, prior: Prior | None) -> None:
     if method not in SOLVERS:
         raise RefineError(f"no method {method!r}: choose one of {', '.join(SOLVERS)}")
-    if image.shape != (*trimap.shape, 3):
+    if image.shape != (*trimap.shape, 3) or image.dtype != np.uint8:
         raise RefineError(
-            f"photo {image.shape}, trimap {trimap.shape}: give an RGB photo and its own trimap"
+            f"photo {image.dtype} {image.shape}, trimap {trimap.shape}: give 8-bit RGB and "
+            "its own trimap"
         )
+    if not ((trimap == UNKNOWN) | (trimap == BACKGROUND) | (trimap == FOREGROUND)).all():
+        raise RefineError("a trimap holds 0, 128 and 255 only, this one holds others")
     if prior is not None and {prior.alpha.shape, prior.weight.shape} != {trimap.shape}:
         raise RefineError(
             f"prior {prior.alpha.shape}, trimap {trimap.shape}: give a prior of the photo's size"

@@ -15,7 +15,7 @@ from shm.pipeline.refine.edge import signed_distance
 from shm.pipeline.refine.guided import ColourFit, Plane
 from shm.pipeline.refine.scale import RADII, SCALES, antialiased, estimate_at_all_scales
 from shm.pipeline.resize import enlarge_rows, resize
-from shm.pipeline.size import size_within
+from shm.pipeline.size import require_same_size, size_within
 from shm.pipeline.values import Alpha, Mask, RgbImage, Size
 
 WORKING_SIDE = 800
@@ -69,6 +69,7 @@ def prior_from_mask(image: RgbImage, mask: Alpha) -> tuple[Prior, Plane]:
     float32 array, (H, W)
         The spread: how far the scales' estimates differ, 0..1, a sign of doubt.
     """
+    require_same_size(photo=image, mask=mask)
     size = (image.shape[0], image.shape[1])
     fitted = _fit(image, mask, size_within(size, WORKING_SIDE))
     prior = Prior(alpha=np.empty(size, np.float32), weight=np.empty(size, np.float32))

@@ -95,7 +95,7 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
     "--reject-below",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help="Reject samples of a lower quality (0..1, see inspect); 0 rejects none.",
+    help="Reject samples of a lower quality (0..1, see inspect: hair lowers it, of mattes too).",
 )
 @click.option(
     "--split",

@@ -36,7 +36,7 @@ def connectivity_error(
     region : bool array, (H, W), optional
         Where to sum; everywhere without it. Connected is what the whole image connects.
     step : float
-        Between two levels; must divide 1.
+        Between two levels, 0.001 to 1; must divide 1.
     threshold : float
         The opacity beyond ``l`` that is not minded, 0 to 1.
 
@@ -65,7 +65,7 @@ def connectedness_differences(
     alpha: FloatAlpha, true_alpha: FloatAlpha, step: float = 0.1, threshold: float = 0.15
 ) -> PixelErrors:
     """Return the absolute difference in connectedness of each pixel, (H, W)."""
-    if not (0 < step <= 1 and math.isclose(round(1 / step) * step, 1)):
+    if not (1e-3 <= step <= 1 and math.isclose(round(1 / step) * step, 1)):
         raise MetricError(f"a step of {step:g}: give one that divides 1, e.g. 0.1")
     if not 0 <= threshold <= 1:
         raise MetricError(f"a threshold of {threshold:g}: it must lie in [0, 1]")

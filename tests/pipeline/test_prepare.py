@@ -4,7 +4,7 @@ import pytest
 from shm.pipeline.prepare import PrepareConfig, Prepared, PrepareError, RawSample, prepare
 from shm.pipeline.quality import QualityError
 from shm.pipeline.seed import generator
-from shm.pipeline.trimap import Reach, TrimapConfig, TrimapMode, trimap_from_alpha
+from shm.pipeline.trimap import Reach, TrimapConfig, TrimapError, TrimapMode, trimap_from_alpha
 from shm.pipeline.values import Alpha
 from tests.pipeline.scenes import scene
 
@@ -68,3 +68,23 @@ def test_the_gate_refuses_a_bad_mask_and_lets_a_good_one_pass() -> None:
             made(RawSample(image=IMAGE, mask=np.roll(MASK, 30, axis=1)), mode, reject_below=0.4)
     with pytest.raises(PrepareError, match="reject below 2"):
         PrepareConfig(reject_below=2)
+
+
+def test_a_trimap_and_a_matte_that_contradict_each_other_are_refused() -> None:
+    image, truth, _, _ = scene()
+    trimap = trimap_from_alpha(truth, TrimapConfig(mode="fixed"))
+    for alpha in (truth, 255 - truth):
+        raw = RawSample(image=image, alpha=alpha, trimap=trimap)
+        if alpha is truth:
+            assert np.array_equal(prepare(raw, PrepareConfig()).alpha, truth)
+            continue
+        with pytest.raises(PrepareError, match=r"disagree on \d+% of the certain pixels"):
+            prepare(raw, PrepareConfig())
+
+
+def test_a_trimap_that_marks_nothing_certain_says_what_to_save() -> None:
+    image, truth, _, _ = scene()
+    trimap = trimap_from_alpha(truth, TrimapConfig(mode="fixed"))
+    without = np.where(trimap == 255, np.uint8(128), trimap)
+    with pytest.raises(TrimapError, match="save some of the subject as 255"):
+        prepare(RawSample(image=image, trimap=without), PrepareConfig())

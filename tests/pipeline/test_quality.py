@@ -10,9 +10,10 @@ from shm.pipeline.quality import (
     require_quality,
     worst_figure,
 )
+from shm.pipeline.size import SizeError
 from shm.pipeline.trimap import Reach, TrimapConfig, trimap_from_alpha
 from shm.pipeline.values import Alpha, RgbImage
-from tests.pipeline.scenes import plain, shaded
+from tests.pipeline.scenes import plain, scene, shaded
 
 SIZE = 256
 BAND = TrimapConfig(mode="fixed", erode=Reach(value=4), dilate=Reach(value=4))
@@ -164,3 +165,15 @@ def test_a_refusal_says_figure_bound_and_likeliest_cause() -> None:
 
 def test_nothing_is_refused_by_default() -> None:
     require_quality({"quality": 0.0}, 0.0)
+
+
+def test_an_outline_that_cannot_be_judged_speaks_against_a_matte() -> None:
+    image = scene(96)[0]
+    noise = np.where(np.random.default_rng(0).random((96, 96)) < 0.5, np.uint8(255), np.uint8(0))
+    assert measure_quality(image, noise, noise)["quality"] < 0.1
+
+
+def test_pictures_of_several_sizes_are_refused_by_name() -> None:
+    image, alpha, _, _ = scene(96)
+    with pytest.raises(SizeError, match=r"alpha \(96, 96\), trimap \(95, 96\)"):
+        measure_quality(image, alpha, alpha[1:])

@@ -190,3 +190,20 @@ def test_a_share_of_a_small_subject_is_a_pixel_at_least() -> None:
     assert Reach.parse("1%").pixels(30**2) == 1
     assert Reach.parse("0%").pixels(30**2) == 0
     assert Reach.parse("0px").pixels(30**2) == 0
+
+
+@pytest.mark.parametrize("text", ["5%px", "1_0", "１２", "-1px", "px", ""])
+def test_a_reach_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(TrimapError, match=r"write 12px or 1\.5%"):
+        Reach.parse(text)
+
+
+def test_a_matte_that_is_nowhere_opaque_says_its_largest_value() -> None:
+    with pytest.raises(TrimapError, match="largest alpha is 204"):
+        trimap_from_alpha(np.minimum(disc(), 204).astype(np.uint8), TrimapConfig())
+
+
+def test_a_reach_beyond_the_picture_costs_no_more_than_one_across_it() -> None:
+    config = TrimapConfig(mode="fixed", erode=Reach(value=0), dilate=Reach(value=10_000))
+    with pytest.raises(TrimapError, match="no certain background"):
+        trimap_from_alpha(disc(), config)
