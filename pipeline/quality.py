@@ -24,6 +24,9 @@ FAR = 0.04
 SEEN = 0.01
 """Share of a neighbourhood that has to be there for its mean colour to say something."""
 
+LEAST_SEEN = 0.25
+"""Share of an outline whose two sides can be looked at: with less it is noise, and unsupported."""
+
 COLOUR_STEP = 0.04
 """Smallest distance of two mean colours (RGB in [0, 1]) that is an edge in the photo."""
 
@@ -94,7 +97,8 @@ def measure_quality(
         doubt being the sum of the `FAULTS`:
 
         ``softness``: mean of 4 α (1 − α), the share of the photo that is half transparent.
-        ``unsupported``: share of the outline across which the photo's colours do not change.
+        ``unsupported``: share of the outline across which the photo's colours do not change, and 1
+        where hardly any of it has two sides to compare.
         ``off_mask``: Σ |α − mask| away from the mask's edge, a pixel of the mask.
         ``residual``: |I − αF − (1 − α)B| in the unknown region, as a share of itself and |F − B|,
         for the mean colours F and B of what is certain nearby.
@@ -198,9 +202,11 @@ def _unsupported(photo: NDArray[np.float32], inside: Mask) -> float:
         return 0.0
     within, some = mean_colour(photo, (distance > 2) & (distance < 8), 4)
     without, others = mean_colour(photo, (distance < -2) & (distance > -8), 4)
-    seen = (some > SEEN) & (others > SEEN)  # noise and specks have no inside to look at
-    step = np.square(within - without).sum(axis=2)
-    return float((~seen | (step < COLOUR_STEP**2))[outline].mean())
+    seen = ((some > SEEN) & (others > SEEN))[outline]  # strands have no inside to look at
+    if seen.mean() < LEAST_SEEN:
+        return 1.0
+    step = np.square(within - without).sum(axis=2)[outline][seen]
+    return float((step < COLOUR_STEP**2).mean())
 
 
 def _residual(photo: NDArray[np.float32], matte: NDArray[np.float32], unknown: Mask) -> float:
