@@ -38,7 +38,7 @@ def edge_cues(
     fine, coarse = np.clip(fine, 0, 1), np.clip(coarse, 0, 1)
     return {
         "distance": np.minimum(reach, 32) / 16,
-        "distance relative": np.minimum(reach / np.sqrt(max(1.0, float(inside.sum()))), 0.1) * 20,
+        "distance relative": np.minimum(reach / max(1.0, float(inside.sum())) ** 0.5, 0.1) * 20,
         "outline near": np.sqrt(6 * outline_near),
         "outline around": np.sqrt(24 * _blur(outline, 24)),
         "raggedness": np.sqrt(_blur(np.abs(inside - majority), 12)),

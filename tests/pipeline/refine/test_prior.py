@@ -105,3 +105,4 @@ def test_estimates_are_finite_on_a_photo_of_one_colour() -> None:
     estimates = estimate_at_all_scales(np.full((64, 64, 3), 0.4, np.float32), mask)
     for plane in (*estimates.planes, *estimates.cues.values()):
         assert np.isfinite(plane).all()
+        assert plane.dtype == np.float32
