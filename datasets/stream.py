@@ -1,9 +1,12 @@
 """The store as PyTorch sees it: random crops, in an order that any number of workers keeps."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -144,6 +147,7 @@ def training_batches(
         sampler=sampler,
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,  # forked codecs deadlock
+        worker_init_fn=leave_interrupts_to_the_trainer,
     )
     batches: Iterator[dict[str, Any] | Exception] = iter(loader)
     try:
@@ -160,6 +164,24 @@ def training_batches(
         with suppress(RuntimeError):  # … as those that Ctrl-C ended have
             for _ in batches:
                 pass
+
+
+def leave_interrupts_to_the_trainer(_worker: int) -> None:
+    """Make a loader's process ignore Ctrl-C, and end without a word where the trainer ended.
+
+    Batches are handed over through a socket served by a thread; a trainer that Ctrl-C ended
+    while it took one leaves that thread with a broken connection.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    report = sys.excepthook
+
+    def report_unless_left(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if not issubclass(kind, (ConnectionError, EOFError)):
+            report(kind, error, trace)
+
+    sys.excepthook = report_unless_left
 
 
 def whole_samples(path: Path, split: str, limit: int | None = None) -> Iterator[dict[str, Any]]:

@@ -189,7 +189,7 @@ def test_a_sample_below_the_bound_is_rejected_with_its_figure(tmp_path: Path) ->
 def test_a_band_that_no_trimap_would_use_is_wrong_usage(tmp_path: Path) -> None:
     words = ("shm-data", "prepare", tmp_path, tmp_path / "people.zarr")
     refused = run(*words, "--erode", "1%", "--kernel", "cross", code=2)
-    assert "--kernel, --erode: add --trimap fixed or random" in refused.stderr
+    assert "--kernel, --erode, of mattes too, add --trimap fixed or random" in refused.stderr
 
 
 def test_a_random_band_gives_the_same_bytes_again_and_others_with_another_seed(

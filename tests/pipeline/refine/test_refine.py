@@ -92,7 +92,7 @@ def test_arrays_of_other_sizes_are_refused() -> None:
     image, truth, _, _ = scene()
     trimap = trimap_from_alpha(truth, NARROW)
     small = np.zeros((8, 8), np.float32)
-    with pytest.raises(RefineError, match="RGB photo"):
+    with pytest.raises(RefineError, match="its own trimap"):
         refine_alpha(image[1:], trimap, "hybrid")
     with pytest.raises(RefineError, match="prior"):
         refine_alpha(image, trimap, "hybrid", Prior(alpha=small, weight=small))
