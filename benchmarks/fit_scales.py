@@ -9,7 +9,6 @@ the other half.
 
 import json
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
+
+from benchmarks.common.photos import corpus_or_people, list_photos, mask_errors, parts, read
 from shm.pipeline.refine.edge import signed_distance
 from shm.pipeline.refine.prior import LEAST_REACH, REACH
 from shm.pipeline.refine.scale import SCALES, ScaleModel, estimate_at_all_scales
@@ -175,21 +177,15 @@ def score(model: ScaleModel, cases: list[Case], photos: list[str]) -> dict[str, 
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all here.")
 def main(corpus: Path | None, size: int, steps: int, quick: bool, json_path: Path | None) -> None:
     """Print a fitted scale model, and the SADs of masks and priors by halves."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its folder only
-    from benchmarks.refine import generate, list_corpus, mask_errors, parts, read
-
-    with tempfile.TemporaryDirectory(prefix="shm-fit-") as folder:
-        if quick:
-            size, steps = 256, 50
-        if corpus is None:
-            corpus = Path(folder)
-            generate(corpus, 4 if quick else 24, size)
-        files = list_corpus(corpus)
-        cases = []
-        for photo, each in files.items():
-            image, mask, truth = read(each, size)
-            cases += cases_of(photo, image, mask > 0, truth)
-        halves = parts(mask_errors(files, size))
+    if quick:
+        size, steps = 256, 50
+    cases = []
+    with corpus_or_people(corpus, 4 if quick else 24, size) as folder:
+        photos = list_photos(folder)
+        for name, photo in photos.items():
+            image, mask, truth = read(photo, size)
+            cases += cases_of(name, image, mask > 0, truth)
+        halves = parts(mask_errors(photos, size))
     model = fit([each for each in cases if each.photo in halves["tuning"]], steps)
     result = {"fitted": asdict(model)} | {
         f"{name}, {half}": score(which, cases, halves[half])

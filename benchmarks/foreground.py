@@ -15,7 +15,6 @@ Above it stands what one large photo takes beyond its arrays, each way in a proc
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -31,6 +30,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
+
+from benchmarks.common.memory import peak
+from benchmarks.common.table import show
 from shm.datasets.files import write_jpeg
 from shm.datasets.image import read_photo
 from shm.datasets.sample.backgrounds import cut_photo, scenes_without_people
@@ -218,12 +221,6 @@ def measure_memory(name: str, path: Path) -> Row:
     }
 
 
-def peak() -> int:
-    """Return the most bytes that this process has held so far."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
 def measure_large(megapixels: float) -> list[Row]:
     """Return a row a way that a large photo can be given to."""
     with tempfile.TemporaryDirectory(prefix="shm-foreground-") as folder:
@@ -239,16 +236,6 @@ def alone(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Call in a process that has done nothing else, and so has held nothing else."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(function, *arguments, **named).result()
-
-
-def show(rows: list[Row]) -> None:
-    """Print a table, its columns as wide as they must be."""
-    columns = list(rows[0])
-    table = [columns, *([str(row.get(column, "")) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
-    print()
 
 
 @click.command()

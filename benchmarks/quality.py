@@ -8,7 +8,6 @@ real error, as Spearman's rank correlation; and how often a broken mask falls be
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ from typing import Any
 import click
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
+
+from benchmarks.common.photos import corpus_or_people, list_photos, mask_errors, parts, read
 from shm.metrics import sad
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig, RawSample, prepare
@@ -132,18 +134,12 @@ def caught(rows: list[Row], kind: str) -> Row:
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all here.")
 def main(corpus: Path | None, size: int, quick: bool, json_path: Path | None) -> None:
     """Print rank correlations by halves, and how many broken masks are caught."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its folder only
-    from benchmarks.refine import generate, list_corpus, mask_errors, parts, read
-
-    with tempfile.TemporaryDirectory(prefix="shm-quality-") as folder:
-        size = 256 if quick else size
-        if corpus is None:
-            corpus = Path(folder)
-            generate(corpus, 6 if quick else 24, size)
-        files = list_corpus(corpus)
-        photos = {}
-        for name, each in files.items():
-            image, mask, truth = read(each, size)
+    size = 256 if quick else size
+    photos = {}
+    with corpus_or_people(corpus, 6 if quick else 24, size) as folder:
+        files = list_photos(folder)
+        for name, photo in files.items():
+            image, mask, truth = read(photo, size)
             photos[name] = image, mask > 0, truth / 255
         halves = parts(mask_errors(files, size))
     rows = measure(photos, size)

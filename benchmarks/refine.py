@@ -22,12 +22,9 @@ A corpus is a folder with images/, masks/ and alphas/ (or truth/alphas/, as `shm
 them), matched by stem. Without one, people are generated.
 """
 
-import contextlib
-import ctypes
 import json
 import math
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,17 +39,18 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
+
+from benchmarks.common.memory import forget_peak, give_back, peak
+from benchmarks.common.photos import Photo, corpus_or_people, list_photos, mask_errors, parts, read
+from benchmarks.common.table import finite, show
 from shm.datasets.files import write_png
-from shm.datasets.image import read_annotation, read_photo
-from shm.datasets.sample import SampleConfig, write_portrait
+from shm.datasets.image import read_annotation
 from shm.metrics import connectivity_error, gradient_error, mse, sad
 from shm.pictures import contact_sheet
-from shm.pipeline.annotation import alpha_from_annotation, fit_annotation, mask_from_annotation
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig, RawSample, prepare
 from shm.pipeline.refine import RefineMethod, refine_alpha
-from shm.pipeline.resize import resize
-from shm.pipeline.size import size_within
 from shm.pipeline.trimap import TrimapConfig, require_certain_pixels, trimap_from_alpha
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Mask, RgbImage, Trimap
 
@@ -144,44 +142,6 @@ WAYS: dict[Task, dict[str, Way]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """One photo of a corpus."""
-
-    image: Path
-    mask: Path
-    alpha: Path
-
-
-def list_corpus(folder: Path) -> dict[str, Files]:
-    """Return the photos of a corpus that have a mask and an alpha, by stem."""
-    alphas = folder / "alphas" if (folder / "alphas").is_dir() else folder / "truth" / "alphas"
-    folders = {"image": folder / "images", "mask": folder / "masks", "alpha": alphas}
-    for part in folders.values():
-        if not part.is_dir():
-            raise click.UsageError(f"{part}: no such folder; a corpus has images, masks, alphas")
-    by_stem = {
-        name: {path.stem: path for path in sorted(part.iterdir()) if path.suffix}
-        for name, part in folders.items()
-    }
-    stems = sorted(set.intersection(*map(set, by_stem.values())))
-    if not stems:
-        raise click.UsageError(f"{folder}: no image has a mask and an alpha of the same stem")
-    return {stem: Files(**{name: by_stem[name][stem] for name in folders}) for stem in stems}
-
-
-def read(files: Files, size: int) -> tuple[RgbImage, Alpha, Alpha]:
-    """Return photo, mask and true alpha at the sample's size, as `prepare` would make them."""
-    photo = read_photo(files.image)
-    full = (photo.shape[0], photo.shape[1])
-    small = size_within(full, size)
-    marked = mask_from_annotation(fit_annotation(read_annotation(files.mask), full))
-    halves = resize(np.where(marked, np.uint8(255), np.uint8(0)), small) >= 128
-    truth = alpha_from_annotation(fit_annotation(read_annotation(files.alpha), full))
-    mask = np.where(halves, np.uint8(255), np.uint8(0))
-    return resize(photo, small), mask, resize(truth, small)
-
-
 def trimap_around(truth: Alpha, dilate: int) -> Trimap:
     """Mark as unknown what lies within `dilate` pixels of a soft pixel of the true alpha."""
     import cv2
@@ -239,7 +199,7 @@ def measure(run: Run) -> None:
     warnings.simplefilter("ignore")  # numba's advice on PyMatting's own compilation
     cv2.setNumThreads(run.threads)
     way, target = WAYS[run.task][run.method], Path(run.target)
-    corpus = list_corpus(Path(run.corpus))
+    corpus = list_photos(Path(run.corpus))
     small = small_problem(run.task)
     errors(way(small)[0], small.truth)
     read(corpus[run.photos[0]], run.size)
@@ -268,30 +228,6 @@ def measure(run: Run) -> None:
     (target / "records.json").write_text(json.dumps(records))
 
 
-def give_back() -> None:
-    """Return freed memory to the system, where that is asked for as glibc has it.
-
-    What imports and compilation have freed would else serve the solves, and count for none.
-    """
-    with contextlib.suppress(AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def forget_peak() -> None:
-    """Let `peak` count from now on, where the system can: compilation needs more than a solve."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak() -> int:
-    """Return the most bytes that this process has held; on Linux since `forget_peak`."""
-    status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss would start with what the parent had held
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def alone(run: Run) -> list[Record]:
     """Measure in a process that has held nothing else, with as many threads as it is told."""
     Path(run.target).mkdir(parents=True)
@@ -303,19 +239,6 @@ def alone(run: Run) -> list[Record]:
         raise click.ClickException(f"{run.method} ended with code {done.returncode}")
     records: list[Record] = json.loads((Path(run.target) / "records.json").read_text())
     return records
-
-
-def mask_errors(corpus: dict[str, Files], size: int) -> dict[str, float]:
-    """Return the SAD of each photo's mask, which ranks them."""
-    pairs = {stem: read(files, size)[1:] for stem, files in corpus.items()}
-    return {stem: sad(mask / 255, truth / 255) for stem, (mask, truth) in pairs.items()}
-
-
-def parts(mask_sads: dict[str, float]) -> dict[str, list[str]]:
-    """Return the photos of each part that figures are given for, by falling SAD of the mask."""
-    order = sorted(mask_sads, key=lambda photo: (-mask_sads[photo], photo))
-    hairy = order[: (len(order) + 1) // 2]
-    return {"all": order, "tuning": order[0::2], "held out": order[1::2], "hairy": hairy}
 
 
 def mean(values: Iterable[float]) -> float:
@@ -400,22 +323,6 @@ def table_row(row: Row) -> dict[str, str]:
     return cells | {"worst / mask": worst, "failed": str(row["failed"])}
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print a table, its columns as wide as they must be."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    table = [columns]
-    for row in rows:
-        cells = (row.get(column, "") for column in columns)
-        texts = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
-        table.append(["-" if text == "nan" else text for text in texts])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table if rows else ():
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
-    if rows:
-        print()
-
-
 def hairiest_window(difference: NDArray[np.uint8], side: int = WINDOW) -> tuple[slice, slice]:
     """Return the square in which a difference adds up to most; smaller where the picture is."""
     import cv2
@@ -433,7 +340,7 @@ def difference(one: Alpha, other: Alpha) -> Alpha:
     return np.asarray(np.abs(one.astype(np.int16) - other), np.uint8)
 
 
-def write_sheet(path: Path, photos: dict[str, Files], size: int, solved: Path) -> None:
+def write_sheet(path: Path, photos: dict[str, Photo], size: int, solved: Path) -> None:
     """Write a row a photo, in the columns of `TITLES`, of what was solved from the masks."""
     rows = []
     for stem, own in photos.items():
@@ -451,21 +358,6 @@ def write_sheet(path: Path, photos: dict[str, Files], size: int, solved: Path) -
         off = (difference(theirs, truth), difference(ours, truth))
         rows.append([p[there] for p in (image, mask, trimap, theirs, ours, truth, *off)])
     write_png(path, contact_sheet(rows, TITLES, WINDOW))
-
-
-def finite(value: Any) -> Any:  # noqa: ANN401
-    """Return JSON's own: NaN, which it lacks, becomes null."""
-    if isinstance(value, dict):
-        return {name: finite(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def generate(folder: Path, people: int, size: int) -> None:
-    """Write people of the sample corpus."""
-    for index in range(people):
-        write_portrait(folder, SampleConfig(people=people, size=size), index)
 
 
 def chosen(task: str, methods: str | None) -> list[tuple[Task, str]]:
@@ -529,13 +421,12 @@ def main(
         raise click.UsageError("--sheet needs the task mask, adaptive and pymatting-knn")
     if quick:
         size, dilate, limit = 256, 4, limit or 3
-    with tempfile.TemporaryDirectory(prefix="shm-refine-") as scratch:
-        kind = f"photos of {corpus}"
-        if corpus is None:
-            kind = "generated people"
-            corpus = Path(scratch) / "people"
-            generate(corpus, limit or 24, size)
-        photos, solved = list_corpus(corpus), Path(scratch) / "solved"
+    kind = f"photos of {corpus}" if corpus else "generated people"
+    with (
+        tempfile.TemporaryDirectory(prefix="shm-refine-") as scratch,
+        corpus_or_people(corpus, limit or 24, size) as folder,
+    ):
+        photos, solved = list_photos(folder), Path(scratch)
         mask_sads = mask_errors(photos, size)
         ranked = parts(mask_sads)
         some = list(photos)[:limit]
@@ -549,7 +440,7 @@ def main(
             run = Run(
                 task=each,
                 method=method,
-                corpus=str(corpus),
+                corpus=str(folder),
                 photos=some,
                 size=size,
                 dilate=dilate,

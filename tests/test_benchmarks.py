@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.common.photos import parts
 from benchmarks.refine import (
     COSTS,
     METRICS,
     Record,
     against_peers,
     hairiest_window,
-    parts,
     summary,
     trimap_around,
 )

@@ -163,8 +163,10 @@ def test_a_refusal_says_figure_bound_and_likeliest_cause() -> None:
     assert FAULTS["unsupported"].cause in str(refusal.value)
 
 
-def test_nothing_is_refused_by_default() -> None:
+def test_what_is_as_good_as_the_bound_is_taken() -> None:
     require_quality({"quality": 0.0}, 0.0)
+    with pytest.raises(QualityError):
+        require_quality(measured(BROKEN["shifted by 30 px"]) | {"quality": 0.499}, 0.5)
 
 
 def test_an_outline_that_cannot_be_judged_speaks_against_a_matte() -> None:
