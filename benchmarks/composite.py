@@ -1,128 +1,294 @@
-"""Composites a second and bytes a composite: the store against four PNGs a composite.
+"""Composites a second and bytes a composite, against four PNGs a composite; and a million of them.
 
-The baseline is what the published scripts for Deep Image Matting do: one process reads photo, alpha
-and background from files, and writes composite, foreground, background and alpha as PNG with
-OpenCV. Both make as many composites of the same sample people at the same size, in one run.
+The baseline is what the published scripts for Deep Image Matting do (`common/four_pngs.py`). What
+it takes is the same for each composite, so it may make fewer, as many of every person. The stores
+are made of the same people and backgrounds, by the functions that `shm-data composite` calls:
 
-    python benchmarks/composite.py --people 24 --size 800
+- `s`, `a second`, `ratio` count all of it: the start of the cluster, reading the backgrounds,
+  planning, writing.
+- `images …` is the pace of a long run. The images of the finished store are deleted and made again,
+  on a cluster whose workers have imported what they need; the bytes must come out the same.
+- `cpu ms` is the processor's time a composite, of all workers: what to compare on a busy machine.
+- `kB` counts every file of the store, people and backgrounds included, as four PNGs include theirs.
+- `MB` is the most that the process, or the largest of the workers, has held.
+- `ms to read` is the time to read one sample whole, drawn at random, in one process. Stores are
+  read as a node that trains reads them, without OpenCV; all make the background then, a lazy one
+  the image, too.
+
+Then, the scale test: a lazy store of a million composites of simulated people and backgrounds a few
+pixels large, written by one process, opened by another and read at random; beside it a tenth of
+the composites of as many people, since nothing but the bytes should grow with the recipes.
+
+    python benchmarks/composite.py --people people.zarr --backgrounds coco
+
+Without a prepared store, people are generated.
 """
 
 import json
+import math
 import os
 import shutil
+import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
+
+from benchmarks.common.alone import alone
+from benchmarks.common.four_pngs import read_four_pngs, write_four_pngs
+from benchmarks.common.memory import peak
+from benchmarks.common.simulated import SHARE, Scale, write_lazy_store, write_people, write_recipes
+from benchmarks.common.table import finite, show
+from shm.datasets.composites import Form, open_composites
+from shm.datasets.planning import RecipeConfig
 from shm.datasets.sample import SampleConfig
-from shm.workflows.composite import CompositeRun, composite_store
-from shm.workflows.engine import ClusterConfig
+from shm.datasets.store import open_store
+from shm.pipeline.prepare import PrepareConfig
+from shm.pipeline.resize import fastest_enlarge
+from shm.workflows.composite import composite_store, make_images
+from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.export import export_store
 from shm.workflows.prepare import PrepareRun, prepare_corpus
 from shm.workflows.sample import sample_corpus
+from shm.workflows.sources import CompositeRun, gather
+
+Row = dict[str, Any]
+
+COLUMNS = (
+    *("way", "composites", "s", "a second", "ratio", "images s", "images a second"),
+    *("images ratio", "cpu ms", "kB", "kB ratio", "MB", "ms to read"),
+)
+
+SIMULATED = 10_000
+"""People, and backgrounds, of the scale test, at most."""
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Of one way to make composites."""
-
-    name: str
-    composites: int
-    seconds: float
-    bytes: int
-
-    @property
-    def row(self) -> dict[str, float | str]:
-        """Return composites a second and kilobytes a composite."""
-        return {
-            "way": self.name,
-            "composites_per_second": round(self.composites / self.seconds, 2),
-            "kilobytes_per_composite": round(self.bytes / self.composites / 1000, 1),
-        }
-
-
-def size_of(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files below a folder."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def read(path: Path, flag: int = cv2.IMREAD_COLOR) -> NDArray[np.uint8]:
-    """Read a picture as OpenCV has it: blue, green, red."""
-    return np.asarray(cv2.imread(str(path), flag), np.uint8)
-
-
-def four_pngs(files: Path, backgrounds: list[Path], target: Path, per_foreground: int) -> Figures:
-    """Composite as the published scripts do, one file after the other."""
-    for name in ("merged", "fg", "bg", "alpha"):
-        (target / name).mkdir(parents=True)
-    began, count = time.perf_counter(), 0
-    for foreground_path in sorted((files / "foreground").iterdir()):
-        for _ in range(per_foreground):
-            foreground = read(foreground_path)
-            alpha = read(files / "alpha" / foreground_path.name, cv2.IMREAD_GRAYSCALE)
-            background = read(backgrounds[count % len(backgrounds)])
-            height, width = alpha.shape
-            scale = max(height / background.shape[0], width / background.shape[1])
-            if scale > 1:
-                size = (int(background.shape[1] * scale + 1), int(background.shape[0] * scale + 1))
-                enlarged = cv2.resize(background, size, interpolation=cv2.INTER_LINEAR)
-                background = enlarged.astype(np.uint8)
-            background = background[:height, :width]
-            opacity = alpha[..., None] / 255.0
-            merged = (foreground * opacity + background * (1 - opacity)).astype(np.uint8)
-            pictures = {"merged": merged, "fg": foreground, "bg": background, "alpha": alpha}
-            for name, picture in pictures.items():
-                cv2.imwrite(str(target / name / f"{count:06d}.png"), picture)
-            count += 1
-    return Figures("four PNGs, one process", count, time.perf_counter() - began, size_of(target))
-
-
-def store(people: Path, backgrounds: Path, target: Path, each: int, workers: int) -> Figures:
-    """Composite into a store; the cluster's start is counted, too."""
+def milliseconds(read: Callable[[int], object], count: int, reads: int) -> float:
+    """Return what it takes to read one of so many, drawn at random."""
+    some = np.random.default_rng(0).integers(count, size=reads).tolist()
     began = time.perf_counter()
-    run, cluster = CompositeRun(per_foreground=each), ClusterConfig(workers=workers)
-    outcome = composite_store(people, target, [backgrounds], run, cluster)
-    spent = time.perf_counter() - began
-    return Figures(f"store, {workers} workers", outcome.accepted, spent, size_of(target))
+    for index in some:
+        read(index)
+    return (time.perf_counter() - began) / reads * 1000
+
+
+def read_pngs(folder: Path, count: int, reads: int) -> float:
+    """Return the milliseconds that a composite's four files take to read."""
+    return milliseconds(partial(read_four_pngs, folder), count, reads)
+
+
+def baseline(people: Path, folder: Path, scratch: Path, each: int, reads: int) -> Row:
+    """Return the row of the baseline."""
+    files, target = scratch / "files", scratch / "pngs"
+    export_store(people, files)
+    backgrounds = gather(people, scratch, [folder], CompositeRun()).backgrounds
+    photos = [background.path for background in backgrounds]
+    done = alone(write_four_pngs, files, photos, target, each)
+    found = figures("four PNGs, one process", done.result, done.seconds, folder_bytes(target))
+    found |= {"cpu ms": done.cpu / done.result * 1000, "MB": done.peak / 1e6}
+    found["ms to read"] = alone(read_pngs, target, done.result, reads).result
+    shutil.rmtree(target)
+    return found
+
+
+# ---------------------------------------------------------------------------------- the stores
+
+
+def store_row(
+    people: Path, folder: Path, scratch: Path, each: int, workers: int, form: Form, reads: int
+) -> Row:
+    """Return the row of a store of one form."""
+    target, cluster = scratch / "out.zarr", ClusterConfig(workers=workers)
+    run = CompositeRun(recipe=RecipeConfig(per_foreground=each))
+    began = time.perf_counter()
+    made = composite_store(people, target, [folder], run, cluster, form=form).accepted
+    seconds = time.perf_counter() - began
+    name = f"{form}, {workers} worker{'s' * (workers > 1)}"
+    found = figures(name, made, seconds, folder_bytes(target))
+    if form == "materialised":
+        found |= images_again(target, cluster, made)
+    found["ms to read"] = alone(open_and_read, target, reads).result["ms to read"]
+    shutil.rmtree(target)
+    return found
+
+
+def images_again(path: Path, cluster: ClusterConfig, count: int) -> Row:
+    """Make a store's images once more, and time nothing else."""
+    images = open_store(path / "images", writable=True)
+    before = images.identity()
+    for shard in range(images.shards):
+        images.forget_shard("image", shard)
+    with SharedCluster(cluster) as shared:
+        shared.client.run(fastest_enlarge)
+        shared.client.run(import_module, composite_store.__module__)
+        began, busy = time.perf_counter(), shared.client.run(time.process_time)
+        make_images(open_composites(path, writable=True), shared)
+        seconds = time.perf_counter() - began
+        cpu = sum(shared.client.run(time.process_time).values()) - sum(busy.values())
+        held = max(shared.client.run(peak).values())
+    if images.identity() != before:
+        raise click.ClickException("made again, the images are not the same")
+    return {
+        "images s": seconds,
+        "images a second": count / seconds,
+        "cpu ms": cpu / count * 1000,
+        "MB": held / 1e6,
+    }
+
+
+def open_and_read(path: Path, reads: int) -> dict[str, float]:
+    """Open a store, list a split, read samples at random; returns what each takes."""
+    began = time.perf_counter()
+    composites = open_composites(path)
+    composites.slots_in("train")
+    listed = time.perf_counter() - began
+    return {
+        "open and list s": listed,
+        "ms to read": milliseconds(composites.read, composites.slots, reads),
+    }
+
+
+# ------------------------------------------------------------------------------------ the scale
+
+
+def write_scale(folder: Path, scale: Scale) -> dict[str, float]:
+    """Write a simulated store; returns the seconds that its recipes took, and all bytes."""
+    people = write_people(folder / "people.zarr", scale)
+    composites = write_lazy_store(folder / "lazy.zarr", people, scale)
+    began = time.perf_counter()
+    write_recipes(composites, scale)
+    return {
+        "recipes s": time.perf_counter() - began,
+        "recipe B": folder_bytes(folder / "lazy.zarr" / "recipe") / scale.composites,
+        "all B": folder_bytes(folder / "lazy.zarr") / scale.composites,
+    }
+
+
+def scale_row(scratch: Path, scale: Scale, reads: int) -> Row:
+    """Write, open and read a store of so many composites."""
+    written = alone(write_scale, scratch, scale)
+    opened = alone(open_and_read, scratch / "lazy.zarr", reads)
+    shutil.rmtree(scratch / "people.zarr")
+    shutil.rmtree(scratch / "lazy.zarr")
+    return (
+        {"composites": scale.composites, "people": scale.people, "backgrounds": scale.backgrounds}
+        | {"write s": written.seconds}
+        | written.result
+        | {"write MB": written.peak / 1e6}
+        | opened.result
+        | {"open MB": opened.peak / 1e6}
+    )
+
+
+# ------------------------------------------------------------------------------------ the table
+
+
+def figures(name: str, composites: int, seconds: float, size: int) -> Row:
+    """Return what every way is measured by."""
+    return {
+        "way": name,
+        "composites": composites,
+        "s": seconds,
+        "a second": composites / seconds,
+        "kB": size / composites / 1000,
+    }
+
+
+def compared(rows: list[Row]) -> list[Row]:
+    """Return the rows with their ratios to the first: of pace, and of bytes."""
+    first = rows[0]
+    ratios = [
+        {
+            "ratio": row["a second"] / first["a second"],
+            "images ratio": row.get("images a second", math.nan) / first["a second"],
+            "kB ratio": first["kB"] / row["kB"],
+        }
+        for row in rows
+    ]
+    figures = [row | own for row, own in zip(rows, ratios, strict=True)]
+    return [{name: row.get(name, math.nan) for name in COLUMNS} for row in figures]
+
+
+@contextmanager
+def people_and_backgrounds(
+    people: Path | None, backgrounds: Path | None, size: int, count: int, workers: int
+) -> Iterator[tuple[Path, Path]]:
+    """Give those of the user, or generated ones for the time being."""
+    with tempfile.TemporaryDirectory(prefix="shm-people-") as name:
+        folder, cluster = Path(name), ClusterConfig(workers=workers)
+        if people is None or backgrounds is None:
+            sample_corpus(folder / "corpus", SampleConfig(people=count, size=size), cluster)
+        if people is None:
+            people, run = folder / "people.zarr", PrepareRun(sample=PrepareConfig(size=size))
+            prepare_corpus(folder / "corpus", people, run, cluster)
+        yield people, backgrounds or folder / "corpus" / "backgrounds"
 
 
 @click.command()
-@click.option("--people", default=24, show_default=True)
-@click.option("--size", default=800, show_default=True, help="Longer side, pixels.")
-@click.option("--per-foreground", default=10, show_default=True)
+@click.option("--people", type=FOLDER, help="A prepared store; without it, people are generated.")
+@click.option("--backgrounds", type=FOLDER, help="As `shm-data composite` takes them.")
+@click.option("--size", default=800, show_default=True, help="Of generated people: longer side.")
+@click.option("--generated", default=24, show_default=True, help="How many people are generated.")
+@click.option("--per-foreground", default=100, show_default=True)
+@click.option("--baseline-per-foreground", default=10, show_default=True)
 @click.option("--workers", default=os.cpu_count(), show_default="one a core")
+@click.option("--recipes", default=1_000_000, show_default=True, help="Of the scale test; or 0.")
+@click.option("--reads", default=300, show_default=True, help="Samples read of each, at random.")
 @click.option("--quick", is_flag=True, help="Few and small, to see that it runs.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here.")
 def main(
-    people: int, size: int, per_foreground: int, workers: int, quick: bool, json_path: Path | None
+    people: Path | None,
+    backgrounds: Path | None,
+    size: int,
+    generated: int,
+    per_foreground: int,
+    baseline_per_foreground: int,
+    workers: int,
+    recipes: int,
+    reads: int,
+    quick: bool,
+    json_path: Path | None,
 ) -> None:
-    """Print composites a second and bytes a composite of both ways."""
+    """Print pace, bytes and memory of each way to composites, and of a million recipes."""
     if quick:
-        people, size, per_foreground = 8, 256, 4
-    folder = Path(tempfile.mkdtemp(prefix="shm-composite-"))
-    try:
-        cluster = ClusterConfig(workers=workers)
-        sample_corpus(folder / "corpus", SampleConfig(people=people, size=size), cluster)
-        prepare_corpus(folder / "corpus", folder / "people.zarr", PrepareRun(), cluster)
-        export_store(folder / "people.zarr", folder / "files")
-        tree = folder / "corpus" / "backgrounds"
-        photos = sorted(tree.rglob("*.jpg"))
-        rows = [
-            four_pngs(folder / "files", photos, folder / "pngs", per_foreground).row,
-            store(folder / "people.zarr", tree, folder / "out.zarr", per_foreground, workers).row,
+        size, generated, per_foreground, baseline_per_foreground = 128, 4, 4, 1
+        recipes, reads = min(recipes, 2000), 20
+    with (
+        tempfile.TemporaryDirectory(prefix="shm-composite-") as name,
+        people_and_backgrounds(people, backgrounds, size, generated, workers) as (store, folder),
+    ):
+        scratch = Path(name)
+        rows = [baseline(store, folder, scratch, baseline_per_foreground, reads)]
+        ways: list[tuple[Form, int]] = [("materialised", count) for count in {1: 1, workers: 1}]
+        for form, count in (*ways, ("lazy", workers)):
+            rows.append(store_row(store, folder, scratch, per_foreground, count, form, reads))
+        rows = compared(rows)
+        show(rows)
+        shared = min(SIMULATED, max(2 * SHARE, recipes // 10))
+        scales = [
+            scale_row(scratch, Scale(composites=count, people=shared, backgrounds=shared), reads)
+            for count in (recipes // 10, recipes)
+            if recipes
         ]
-    finally:
-        shutil.rmtree(folder)
-    for row in rows:
-        print("  ".join(f"{name} {value}" for name, value in row.items()))
+        show(scales)
     if json_path is not None:
-        json_path.write_text(json.dumps(rows, indent=2))
+        json_path.write_text(json.dumps(finite({"ways": rows, "scale": scales}), indent=2))
 
 
 if __name__ == "__main__":

@@ -61,4 +61,5 @@ def known_person(copies: Iterable[Background]) -> bool | None:
 def merged(copies: Sequence[Background]) -> Background:
     """Return the first of some copies, with what is known of any of them."""
     licence = next((copy.licence for copy in copies if copy.licence), None)
-    return replace(copies[0], person=known_person(copies), licence=licence)
+    classes = tuple(sorted({name for copy in copies for name in copy.classes}))
+    return replace(copies[0], person=known_person(copies), licence=licence, classes=classes)

@@ -5,7 +5,7 @@ unknown, which is not the same as empty.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -13,18 +13,25 @@ from typing import Literal
 from shm.datasets import coco, voc
 from shm.datasets.background import Background, BackgroundError, known_person, merged, plain
 from shm.datasets.duplicates import equal_files
+from shm.datasets.image import MAX_PIXELS, ImageError, image_size
 from shm.datasets.pairs import Reject
+from shm.datasets.record import Record
 from shm.datasets.tree import list_tree
 
 __all__ = [
     "Background",
     "BackgroundError",
     "choose_backgrounds",
+    "distinct_pictures",
     "find_all_backgrounds",
     "find_backgrounds",
+    "large_enough",
 ]
 
 Policy = Literal["exclude", "allow"]
+
+ENLARGED = 4
+"""A background that would have to be enlarged more than so many times is too small."""
 
 
 def find_all_backgrounds(roots: Sequence[Path]) -> list[Background]:
@@ -107,6 +114,54 @@ def choose_backgrounds(
         else:
             accepted.append(merged([found[copy] for copy in group]))
     return tuple(accepted), tuple(rejects)
+
+
+def large_enough(
+    found: Sequence[Background], canvas: int, *, max_pixels: int = MAX_PIXELS
+) -> tuple[list[Background], list[Reject]]:
+    """Leave out what would have to be enlarged over `ENLARGED` times to cover the canvas.
+
+    Headers alone are read; what can't be read is kept, and left to whoever reads it whole.
+    """
+    large, small = [], []
+    for background in found:
+        try:
+            height, width = image_size(background.path, max_pixels=max_pixels)
+        except (ImageError, OSError):
+            height = width = canvas
+        if min(height, width) * ENLARGED < canvas:
+            size = f"{width}×{height} pixels"
+            reason = f"{size}: to cover {canvas}, it would be enlarged over {ENLARGED} times"
+            small.append(Reject(background.source, reason))
+        else:
+            large.append(background)
+    return large, small
+
+
+def distinct_pictures(
+    scenes: Mapping[int, Record], people: Mapping[int, Record]
+) -> tuple[dict[int, Record], list[Reject]]:
+    """Return the backgrounds, by slot, that repeat neither another one nor a person's photo.
+
+    Parameters
+    ----------
+    scenes, people : mapping of slot to record
+        With ``sha256`` of the file; of backgrounds also ``pixels``, the digest of what it shows.
+    """
+    photos = {person.get("sha256"): person["id"] for person in people.values()}
+    first: dict[str, str] = {}
+    distinct, repeated = {}, []
+    for slot, scene in scenes.items():
+        source = scene["source"]
+        if scene["sha256"] in photos:
+            reason = f"it is the photo of the person {photos[scene['sha256']]}"
+            repeated.append(Reject(source, reason))
+        elif first.setdefault(scene["pixels"], source) != source:
+            reason = f"the same picture as {first[scene['pixels']]}"
+            repeated.append(Reject(source, reason, duplicate=True))
+        else:
+            distinct[slot] = scene
+    return distinct, repeated
 
 
 def _equal(found: Sequence[Background]) -> list[list[int]]:

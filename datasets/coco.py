@@ -83,20 +83,22 @@ def _photos(tree: Tree, path: Path, known: set[str]) -> dict[str, Background]:
         reason = str(error).splitlines()[0]
         raise BackgroundError(f"{path}: not COCO's annotations ({reason})") from error
     has_people = instances.is_annotated and "person" in instances.categories.values()
+    without = "nothing in it" if has_people else "no people"
     found = {}
     for number, (name, licence) in instances.files.items():
         image = _located(tree, collection, subset, name, known)
         if image is None:
             continue
+        is_known = has_people and number in instances.annotated
         kinds = (instances.categories.get(kind) for kind in instances.annotated.get(number, ()))
         classes = tuple(sorted(kind for kind in kinds if kind is not None))
         found[image] = replace(
             plain(tree, image, id=f"{subset}/{PurePosixPath(name).stem}"),
             source=(tree.root / image).relative_to(collection.parent).as_posix(),
-            person="person" in classes if has_people else None,
+            person="person" in classes if is_known else None,
             classes=classes,
             licence=instances.licences.get(licence) if licence is not None else None,
-            note=None if has_people else f"{path.name} annotates no people",
+            note=None if is_known else f"{path.name} annotates {without}",
         )
     return found
 

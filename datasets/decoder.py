@@ -5,6 +5,7 @@ decoder raises, whatever it is, becomes an `ImageError` of one line.
 """
 
 import errno
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -53,8 +54,10 @@ class ImageError(ShmError, ValueError):
 
 
 @contextmanager
-def opened(path: Path, max_pixels: int) -> Iterator[ImageFile]:
+def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterator[ImageFile]:
     """Open a picture whose header passes; decoding it is up to the body.
+
+    With `content`, that is taken for what the file holds.
 
     Raises
     ------
@@ -64,7 +67,8 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile]:
     """
     try:
         # Warnings are for programmers; what matters in them is checked here or raised.
-        with warnings.catch_warnings(), path.open("rb") as file:
+        source = path.open("rb") if content is None else io.BytesIO(content)
+        with warnings.catch_warnings(), source as file:
             warnings.simplefilter("ignore")
             image = _identified(file, path)
             _check_header(image, path, max_pixels)

@@ -49,7 +49,9 @@ Annotation: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 """A mask, matte or trimap as its file holds it, (H, W)."""
 
 
-def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> RgbImage:
+def read_photo(
+    path: Path, *, max_pixels: int = MAX_PIXELS, content: bytes | None = None
+) -> RgbImage:
     """Read a photo upright, as red, green and blue.
 
     Grey becomes three equal channels, palettes and CMYK become RGB, 16 bit becomes 8, an alpha
@@ -61,6 +63,8 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> RgbImage:
         A still picture in one of `FORMATS`; the suffix does not matter.
     max_pixels : int
         Height × width above which the file is refused undecoded.
+    content : bytes, optional
+        What the file holds, where that was read already.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> RgbImage:
         The file is missing, empty, damaged, too large, animated, no image, or smaller than
         `MIN_SIDE` on a side.
     """
-    with opened(path, max_pixels) as image:
+    with opened(path, max_pixels, content) as image:
         _check_sides(image, path)
         image.load()
         deep = _deep_grey(image, path)

@@ -1,7 +1,7 @@
 """Which backgrounds a foreground is pasted on."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
@@ -11,9 +11,7 @@ class PairingError(ShmError, ValueError):
     """There is no background to pair with."""
 
 
-def pair_backgrounds(
-    foregrounds: int, backgrounds: Sequence[str], per_foreground: int, *seed: object
-) -> Iterator[list[int]]:
+def pair_backgrounds(wanted: Iterable[int], backgrounds: int, *seed: object) -> Iterator[list[int]]:
     """Yield, for each foreground in turn, the indices of its backgrounds.
 
     Every background is used once before any is used twice, in an order that depends on the seed
@@ -21,12 +19,10 @@ def pair_backgrounds(
 
     Parameters
     ----------
-    foregrounds : int
-        How many there are.
-    backgrounds : sequence of str
-        Their names.
-    per_foreground : int
+    wanted : iterable of int
         How many backgrounds each foreground gets.
+    backgrounds : int
+        How many there are.
     seed : objects
         Whatever the order shall depend on besides the number of backgrounds.
     """
@@ -34,13 +30,13 @@ def pair_backgrounds(
         raise PairingError("no background to paste on")
     queue: deque[int] = deque()
     rounds = 0
-    for _ in range(foregrounds):
+    for count in wanted:
         chosen: list[int] = []
         met: set[int] = set()
         passed_over: list[int] = []
-        while len(chosen) < per_foreground:
+        while len(chosen) < count:
             if not queue:
-                order = generator(*seed, "pairing", rounds).permutation(len(backgrounds))
+                order = generator(*seed, "pairing", rounds).permutation(backgrounds)
                 queue.extend(order.tolist())
                 rounds += 1
             candidate = queue.popleft()
@@ -49,7 +45,7 @@ def pair_backgrounds(
                 continue
             chosen.append(candidate)
             met.add(candidate)
-            if len(met) == len(backgrounds):
+            if len(met) == backgrounds:
                 met.clear()
                 queue.extendleft(reversed(passed_over))
                 passed_over.clear()

@@ -1,6 +1,7 @@
 """What a store says of each input: a JSON object in a row of bytes that any zarr library reads."""
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -27,5 +28,11 @@ def encode_record(record: Record) -> NDArray[np.uint8]:
 
 def decode_record(row: NDArray[np.uint8]) -> Record:
     """Return the record of `encode_record`; raises ValueError where there is none."""
-    record: Record = json.loads(row.tobytes().rstrip(b"\0").decode("utf-8"))
+    text = row.tobytes().rstrip(b"\0").decode("utf-8")
+    record: Record = json.loads(text, object_hook=_with_shared_names)
     return record
+
+
+def _with_shared_names(found: Record) -> Record:
+    """Let all records have the same names: theirs would take a third of the memory of many."""
+    return {sys.intern(name): value for name, value in found.items()}

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from shm.datasets.damage import StoreError
-from shm.datasets.record import Record
-from shm.datasets.store import Arrays, Store, open_store
+from shm.datasets.samples import Samples, open_samples
+from shm.datasets.store import Arrays
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN
@@ -54,22 +54,22 @@ class CropDataset(Dataset[dict[str, Any]]):
 
     def __init__(self, path: Path, split: str, crop: CropConfig, seed: object) -> None:
         self.path, self.split, self.crop, self.seed = path, split, crop, seed
-        samples = list_samples(open_store(path), split)
-        # No more of each than a crop needs: there may be millions, and each worker has them all.
-        self._samples = [(slot, r["id"], tuple(r["size"])) for slot, r in samples]
-        self._store: Store | None = None  # each worker opens its own
+        # Eight bytes a sample: there may be millions, and each worker has them all.
+        self._slots = slots_of(open_samples(path), split)
+        self._store: Samples | None = None  # each worker opens its own
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._slots)
 
     def __getitem__(self, draw: Draw) -> dict[str, Any]:
         epoch, index = draw
-        slot, name, size = self._samples[index]
         if self._store is None:
-            self._store = open_store(self.path)
-        random = generator(self.seed, "crop", epoch, name)
-        arrays = self._store.read(slot, {"size": size})
-        return {"id": name, **crop_sample(arrays, self.crop, random)}
+            self._store = open_samples(self.path)
+        slot = int(self._slots[index])
+        record = self._store.record(slot)
+        random = generator(self.seed, "crop", epoch, record["id"])
+        arrays = self._store.read(slot, record)
+        return {"id": record["id"], **crop_sample(arrays, self.crop, random)}
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -189,12 +189,12 @@ def whole_samples(path: Path, split: str, limit: int | None = None) -> Iterator[
 
     With a `limit`, samples are taken evenly from the whole split.
     """
-    store = open_store(path)
-    samples = list_samples(store, split)
-    if limit is not None and limit < len(samples):
-        chosen = np.linspace(0, len(samples) - 1, limit).round().astype(int)
-        samples = [samples[index] for index in chosen]
-    for slot, record in samples:
+    store = open_samples(path)
+    slots = slots_of(store, split)
+    if limit is not None and limit < len(slots):
+        slots = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
+    for slot in slots.tolist():
+        record = store.record(slot)
         arrays = store.read(slot, record)
         yield {
             "id": [record["id"]],
@@ -203,12 +203,12 @@ def whole_samples(path: Path, split: str, limit: int | None = None) -> Iterator[
         }
 
 
-def list_samples(store: Store, split: str) -> list[tuple[int, Record]]:
-    """List (slot, record) of a split's samples; raises `StoreError` where there are none."""
-    samples = list(store.samples(split))
-    if not samples:
+def slots_of(store: Samples, split: str) -> NDArray[np.int64]:
+    """Return the slots of a split's samples; raises `StoreError` where there are none."""
+    slots = store.slots_in(split)
+    if not len(slots):
         raise StoreError(f"{store.path}: the split {split!r} has no samples")
-    return samples
+    return slots
 
 
 def crop_sample(arrays: Arrays, crop: CropConfig, random: np.random.Generator) -> dict[str, Tensor]:

@@ -74,7 +74,7 @@ def mask_from_annotation(values: Annotation) -> Mask:
     return mask
 
 
-def alpha_from_annotation(values: Annotation) -> Alpha:
+def alpha_from_annotation(values: Annotation, *, exact: bool = False) -> Alpha:
     """Return the opacity that a matte holds, on 0..255.
 
     {0, 1} is scaled, 16 bits are rounded to 8. Where JPEG's ringing shows, values within `RINGING`
@@ -86,6 +86,8 @@ def alpha_from_annotation(values: Annotation) -> Alpha:
     ----------
     values : uint8, uint16 or bool array, (H, W)
         As the file holds them.
+    exact : bool
+        Whether 8 bits stay as they are, ringing and all: they count as the truth.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def alpha_from_annotation(values: Annotation) -> Alpha:
             "give it as a mask"
         )
     alpha = _to_8_bit(values, top)
-    if _rings(alpha):
+    if not exact and _rings(alpha):
         alpha = alpha.copy()
         alpha[alpha <= RINGING] = 0
         alpha[alpha >= 255 - RINGING] = 255

@@ -72,7 +72,8 @@ class RawSample:
     """What was read from files: the photo, and at least one of mask, alpha and trimap.
 
     Annotations hold the values as they stood in the file, (H', W'), any integer type, at any size
-    of the photo's aspect. `foreground` is uint8 RGB of the photo's size where it is known.
+    of the photo's aspect. `foreground` is uint8 RGB of the photo's size where it is known; a matte
+    that came with it is the truth, of glass and veils too: each of its values is kept.
     """
 
     image: RgbImage
@@ -155,7 +156,9 @@ def _annotated_alpha(raw: RawSample, longest: int) -> tuple[Alpha, str]:
     full = (raw.image.shape[0], raw.image.shape[1])
     size = size_within(full, longest)
     if raw.alpha is not None:
-        return resize(alpha_from_annotation(fit_annotation(raw.alpha, full)), size), "alpha"
+        matte = fit_annotation(raw.alpha, full)
+        alpha = alpha_from_annotation(matte, exact=raw.foreground is not None)
+        return resize(alpha, size), "alpha"
     if raw.mask is not None:
         mask = mask_from_annotation(fit_annotation(raw.mask, full)).astype(np.uint8) * 255
         halves = resize(mask, size) >= 128  # a mask stays one: no soft edge that no one drew
@@ -200,7 +203,8 @@ def _trimap(
         if random is None:
             raise PrepareError("a random trimap needs a generator to draw its band")
         band = band.drawn(random)
-    return trimap_from_alpha(annotated, band), None, None
+    is_truth = kind == "alpha" and raw.foreground is not None
+    return trimap_from_alpha(annotated, band, certain=not is_truth), None, None
 
 
 def _require_agreement(trimap: Trimap, annotated: Alpha, kind: str) -> None:

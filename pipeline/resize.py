@@ -1,8 +1,11 @@
 """Changing the size of pictures."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from shm.pipeline.enlarge import Enlarge, Window, enlarge
 from shm.pipeline.values import Size
 
 
@@ -33,6 +36,25 @@ def resize_labels(labels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
         return labels
     resized = cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
     return resized.astype(np.uint8, copy=False)
+
+
+def enlarge_with_opencv(
+    picture: NDArray[np.uint8], size: Size, window: Window
+) -> NDArray[np.uint8]:
+    """Do as `enlarge` does, about ten times as fast."""
+    import cv2
+
+    whole = cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole[window], np.uint8)
+
+
+@cache
+def fastest_enlarge() -> Enlarge:
+    """Return OpenCV's way to enlarge where this build of it computes the very same bytes."""
+    probe = np.random.default_rng(0).integers(0, 256, (31, 23, 3), np.uint8)
+    size, whole = (71, 67), (slice(0, 71), slice(0, 67))
+    same = np.array_equal(enlarge(probe, size, whole), enlarge_with_opencv(probe, size, whole))
+    return enlarge_with_opencv if same else enlarge
 
 
 def enlarge_rows(planes: NDArray[np.float32], rows: slice, size: Size) -> NDArray[np.float32]:

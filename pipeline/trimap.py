@@ -113,7 +113,7 @@ class TrimapConfig:
         return replace(self, mode="fixed", erode=erode, dilate=dilate)
 
 
-def trimap_from_alpha(alpha: Alpha, config: TrimapConfig) -> Trimap:
+def trimap_from_alpha(alpha: Alpha, config: TrimapConfig, *, certain: bool = True) -> Trimap:
     """Mark as unknown what is soft, and what lies within the fixed band around it.
 
     A mask is a matte of 0 and 255. Strands of hair stay unknown however faint they are, down to
@@ -125,6 +125,9 @@ def trimap_from_alpha(alpha: Alpha, config: TrimapConfig) -> Trimap:
         0 transparent .. 255 opaque.
     config : TrimapConfig
         Shape and reach of the band; its mode does not count, see `TrimapConfig.drawn`.
+    certain : bool
+        Whether there must be certain foreground and background: glass has none of the one, a veil
+        before the lens none of the other.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def trimap_from_alpha(alpha: Alpha, config: TrimapConfig) -> Trimap:
     TrimapError
         The band leaves no certain foreground or no certain background.
     """
-    if alpha.max(initial=0) < 255 - config.tolerance:
+    if certain and alpha.max(initial=0) < 255 - config.tolerance:
         raise TrimapError(
             f"no pixel is opaque: the largest alpha is {alpha.max(initial=0)}; scale it to 255"
         )
@@ -147,7 +150,8 @@ def trimap_from_alpha(alpha: Alpha, config: TrimapConfig) -> Trimap:
     trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
     trimap[touched == 0] = BACKGROUND
     trimap[opaque == 1] = FOREGROUND
-    require_certain_pixels(trimap)
+    if certain:
+        require_certain_pixels(trimap)
     return trimap
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.common.four_pngs import PARTS, read_four_pngs, write_four_pngs
 from benchmarks.common.photos import parts
+from benchmarks.common.simulated import Scale, write_lazy_store, write_people, write_recipes
+from benchmarks.composite import COLUMNS, compared, figures
 from benchmarks.refine import (
     COSTS,
     METRICS,
@@ -18,8 +21,12 @@ from benchmarks.refine import (
     summary,
     trimap_around,
 )
+from shm.datasets.composites import open_composites
+from shm.datasets.files import write_jpeg, write_png
 from shm.datasets.image import read_photo
+from shm.pipeline.composite import BackgroundCrop, cover_size, cut_background
 from shm.pipeline.refine.scale import SCALES
+from shm.workflows.verify import verify_store
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,3 +148,73 @@ def test_the_quality_benchmark_catches_broken_masks_of_generated_people(tmp_path
     for row in found["caught"]:
         if row["broken"] != "a piece missing":
             assert row["below its own"] == 1
+
+
+def test_the_composite_benchmark_runs_without_any_photos(tmp_path: Path) -> None:
+    script, found = ROOT / "benchmarks/composite.py", tmp_path / "f.json"
+    command = [sys.executable, str(script), "--quick", "--workers", "1", "--json", str(found)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(found.read_text())
+    pngs, made, lazy = rows["ways"]
+    assert [row["composites"] for row in rows["ways"]] == [4, 16, 16]
+    assert pngs["ratio"] == pngs["kB ratio"] == 1
+    assert made["images a second"] > 0
+    assert min(pngs["cpu ms"], made["cpu ms"]) > 0
+    assert lazy["kB"] < made["kB"] < pngs["kB"]
+    assert all(row["ms to read"] > 0 for row in (*rows["ways"], *rows["scale"]))
+    tenth, whole = rows["scale"]
+    assert (tenth["composites"], whole["composites"]) == (200, 2000)
+    assert whole["recipe B"] < 20
+    assert whole["open MB"] < 1.2 * tenth["open MB"]
+    assert set(COLUMNS) == set(made)
+
+
+def test_ways_to_composite_are_compared_with_the_first() -> None:
+    pngs = figures("pngs", 10, 5.0, 40_000)
+    store = figures("store", 30, 1.5, 30_000) | {"images a second": 50.0}
+    first, second = compared([pngs, store])
+    assert (first["kB"], first["a second"], first["ratio"]) == (4, 2, 1)
+    assert (second["ratio"], second["images ratio"], second["kB ratio"]) == (10, 25, 4)
+    assert np.isnan(first["images ratio"])
+
+
+def test_the_baseline_pastes_every_person_as_often_by_the_published_rule(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    people = {name: random.integers(0, 256, (26, 20, 4), np.uint8) for name in ("one", "two")}
+    for name, person in people.items():
+        write_png(tmp_path / "files" / "foreground" / f"{name}.png", person[..., :3])
+        write_png(tmp_path / "files" / "alpha" / f"{name}.png", person[..., 3])
+    backgrounds = [tmp_path / "small.jpg", tmp_path / "large.jpg"]
+    for path, size in zip(backgrounds, ((18, 17), (30, 40)), strict=True):
+        write_jpeg(path, random.integers(0, 256, (*size, 3), np.uint8))
+    count = write_four_pngs(tmp_path / "files", backgrounds, tmp_path / "pngs", each=2)
+    assert count == 4
+    for index, name in enumerate(("one", "one", "two", "two")):
+        scene = read_photo(backgrounds[index % 2])
+        crop = BackgroundCrop(scaled=cover_size((scene.shape[0], scene.shape[1]), (26, 20)))
+        background = cut_background(scene, crop, (26, 20)).astype(np.float64)
+        alpha = people[name][..., 3:] / 255
+        merged = np.floor(people[name][..., :3] * alpha + background * (1 - alpha) + 1e-9)
+        pictures = read_four_pngs(tmp_path / "pngs", index)
+        assert tuple(pictures) == PARTS
+        for part, expected in {"merged": merged, "bg": background}.items():
+            assert np.abs(pictures[part][..., ::-1] - expected).max() <= 1
+        assert np.array_equal(pictures["alpha"], people[name][..., 3])
+        assert np.array_equal(pictures["fg"][..., ::-1], people[name][..., :3])
+
+
+def test_a_simulated_store_is_as_sound_as_a_real_one(tmp_path: Path) -> None:
+    scale = Scale(composites=47, people=20, backgrounds=21)
+    assert sum(scale.counts.values()) == 47
+    people = write_people(tmp_path / "people.zarr", scale)
+    write_recipes(write_lazy_store(tmp_path / "lazy.zarr", people, scale), scale)
+    assert verify_store(tmp_path / "lazy.zarr").sound
+    store = open_composites(tmp_path / "lazy.zarr")
+    listed = {split: store.slots_in(split) for split in ("train", "validation", "test")}
+    assert sum(map(len, listed.values())) == len(store.slots_in()) == 47
+    assert all(map(len, listed.values()))
+    for slot in range(47):
+        sample = store.read(slot)
+        assert sample["image"].shape == (32, 24, 3)
+        assert set(np.unique(sample["trimap"])) == {0, 128, 255}

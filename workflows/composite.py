@@ -1,72 +1,50 @@
 """Prepared people and photos without people in, a store of composites out."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Any
 
-from shm.datasets.backgrounds import Background, Policy, choose_backgrounds, find_all_backgrounds
-from shm.datasets.corpus import Reject
-from shm.datasets.files import file_sha256
-from shm.datasets.image import MAX_PIXELS, read_photo
-from shm.datasets.pairing import pair_backgrounds
-from shm.datasets.raw import naming
+import numpy as np
+
+from shm.datasets.background_file import LARGEST, keep
+from shm.datasets.backgrounds import Background, distinct_pictures
+from shm.datasets.composites import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.planning import plan_recipes
+from shm.datasets.protocols import plan_lists
+from shm.datasets.recipe import Recipe
 from shm.datasets.record import Record
-from shm.datasets.splits import SPLITS, SplitConfig, assign_splits
 from shm.datasets.store import Arrays, Store, open_store
-from shm.pipeline.composite import blend, choose_crop, cut_background
-from shm.pipeline.errors import ShmError
-from shm.pipeline.seed import digest, generator
-from shm.workflows.engine import ClusterConfig
-from shm.workflows.outcome import Outcome, attempt
+from shm.pipeline.placement import Extent, extent_of
+from shm.pipeline.resize import fastest_enlarge
+from shm.workflows.engine import Cluster, ClusterConfig, SharedCluster
+from shm.workflows.outcome import Outcome, attempt, reject_of
+from shm.workflows.progress import progress
 from shm.workflows.resume import open_for_writing
 from shm.workflows.shards import make_missing_shards
 from shm.workflows.software import software_versions
-
-
-class CompositeError(ShmError, ValueError):
-    """No composite can be made of what was given."""
+from shm.workflows.sources import CompositeError, CompositeRun, Sources, gather
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompositeRun:
-    """Everything that decides what the store will hold.
-
-    `people` and `unlabelled` say what becomes of backgrounds that show a person, and of those of
-    which nobody knows: ``exclude`` or ``allow``.
-    """
-
-    per_foreground: int = 10
-    people: Policy = "exclude"
-    unlabelled: Policy = "exclude"
-    max_pixels: int = MAX_PIXELS
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.per_foreground <= 10_000:
-            raise CompositeError(f"{self.per_foreground} a foreground: between 1 and 10000, please")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One composite to make: the foreground's slot, its record, the background, the count."""
-
-    slot: int
-    person: Record
-    background: Background
-    number: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardJob:
-    """One shard's work, whole."""
+class BackgroundJob:
+    """One shard of backgrounds, whole: each with its split."""
 
     store: Path
     shard: int
-    people: Path
-    entries: tuple[Entry, ...]
-    run: CompositeRun
+    backgrounds: tuple[tuple[Background, str], ...]
+    cover: int | None
+    largest: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageJob:
+    """One shard of images, whole; `made_as` tells the store from another that stood there."""
+
+    store: Path
+    shard: int
+    made_as: str
 
 
 def composite_store(
@@ -76,9 +54,16 @@ def composite_store(
     run: CompositeRun,
     cluster: ClusterConfig,
     *,
+    form: Form = "materialised",
+    lists: Path | None = None,
     overwrite: bool = False,
 ) -> Outcome:
-    """Paste every prepared person on `run.per_foreground` backgrounds of the same split.
+    """Paste every prepared person on backgrounds of the same split; run again, it carries on.
+
+    Parameters
+    ----------
+    lists : Path, optional
+        The folder of the protocol's lists, for composition-1k.
 
     Raises
     ------
@@ -86,109 +71,100 @@ def composite_store(
         A folder of backgrounds is missing, no background may be used, `people` is no prepared
         store, or the target was made with other options.
     """
-    if people.resolve() == target.resolve():
-        raise CompositeError(f"{people} holds the people: name another store for the composites")
-    source = open_store(people)
-    if source.kind != "prepared":
-        raise CompositeError(
-            f"{people} holds {source.kind} samples: give the store of `shm-data prepare`"
-        )
-    accepted, left_out = gather_backgrounds(backgrounds, run)
-    entries = list_entries(source, accepted, run)
+    sources = gather(people, target, backgrounds, run, lists)
+    largest = LARGEST
+    if run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
+        largest = max(each.path.stat().st_size for each in sources.backgrounds)
+    counts = sources.counts(run)
+    slots = sum(counts.values())
+    layout = {"form": form, "slots": slots, "canvas": sources.people.canvas}
+    attributes = {
+        "config": asdict(run),
+        "people": {"name": people.resolve().name, "identity": sources.people.identity()},
+        "inputs": sources.digest(),
+        "software": software_versions(),
+    }
+    notes = {"left_out": [asdict(reject) for reject in sources.left_out]}
     store = open_for_writing(
         target,
-        kind="composited",
-        slots=len(entries),
-        canvas=source.canvas,
-        attributes={
-            "config": asdict(run),
-            "people": {"name": people.resolve().name, "identity": source.identity()},
-            "inputs": _inputs_digest(source, accepted),
-            "software": software_versions(),
-        },
-        notes={"left_out": [asdict(reject) for reject in left_out]},
+        {"kind": "composited"} | layout | attributes,
+        create=lambda path: create_composites(
+            path,
+            form=form,
+            slots=slots,
+            people=sources.people,
+            backgrounds=len(sources.backgrounds),
+            longest_file=largest,
+            attributes=attributes | notes,
+        ),
+        reopen=lambda path: open_composites(path, writable=True, incomplete=True),
         overwrite=overwrite,
     )
+    if not store.attributes["complete"]:
+        with SharedCluster(cluster) as shared:
+            copy_shards(sources.people, store.foregrounds, "people")
+            _keep_backgrounds(store, sources, run, largest, shared)
+            if store.attributes["recipes"] is None:
+                plan(store, sources, run, counts)
+            make_images(store, shared)
+        store.mark(complete=True)
+    rejected = tuple(map(reject_of, store.backgrounds.rejected()))
+    return Outcome(store=target, accepted=store.slots, rejected=rejected)
 
-    def job_of(shard: int) -> ShardJob:
-        return ShardJob(
-            store=target.resolve(),
-            shard=shard,
-            people=people.resolve(),
-            entries=tuple(entries[slot] for slot in store.slots_of(shard)),
-            run=run,
+
+def copy_shards(source: Store, target: Store, what: str) -> None:
+    """Copy the shards that the target lacks as they stand; `what` names them to people."""
+    missing = [shard for shard in range(target.shards) if not target.has_shard(shard)]
+    if missing:
+        with progress(what, target.shards, "shard", done=target.shards - len(missing)) as bar:
+            for shard in missing:
+                target.write_shard_bytes(shard, source.shard_bytes(shard, list(target.fields)))
+                bar.advance()
+    if not target.attributes["complete"]:
+        target.mark(complete=True)
+
+
+def plan(
+    store: CompositeStore, sources: Sources, run: CompositeRun, counts: Mapping[int, int]
+) -> None:
+    """Write a recipe for each composite, of the backgrounds that could be read."""
+    left_out = list(sources.left_out)
+    if run.protocol == "composition-1k":
+        broken = list(map(reject_of, store.backgrounds.rejected()))
+        if broken:
+            raise CompositeError(
+                f"{broken[0]['source']}: {broken[0]['reason']}; the protocol needs all of its "
+                f"{store.backgrounds.slots} backgrounds, {len(broken)} can't be read"
+            )
+        recipes = plan_lists(sources.pastings, store.people(), store.scenes())
+    else:
+        scenes, repeated = distinct_pictures(store.scenes(), store.people())
+        left_out += repeated
+        recipes = _recipes(store, scenes, run, counts)
+    unread = map(reject_of, store.backgrounds.rejected())
+    store.mark(left_out=[*map(asdict, left_out), *unread])
+    store.write_recipes(recipes)  # last: with it, all of this is done
+
+
+def make_images(store: CompositeStore, cluster: Cluster) -> None:
+    """Make the images of a store that is not lazy, shard by shard."""
+    if store.images is not None:
+        path, made_as = store.path.resolve(), store.identity()
+        make_missing_shards(
+            store.images,
+            lambda shard: ImageJob(store=path, shard=shard, made_as=made_as),
+            image_shard,
+            cluster,
+            what="composite",
+            unit="composite",
         )
 
-    return make_missing_shards(
-        store, job_of, composite_shard, cluster, what="composite", unit="composite"
-    )
 
-
-def gather_backgrounds(
-    folders: Sequence[Path], run: CompositeRun
-) -> tuple[tuple[Background, ...], tuple[Reject, ...]]:
-    """Find and choose the backgrounds of all folders together.
-
-    Raises
-    ------
-    CompositeError
-        None is left; the message counts the reasons.
-    """
-    found = find_all_backgrounds(folders)
-    accepted, left_out = choose_backgrounds(found, people=run.people, unlabelled=run.unlabelled)
-    if not accepted:
-        reasons = Counter(map(_reason, left_out))
-        listed = "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common(4))
-        names = ", ".join(map(str, folders))
-        raise CompositeError(f"{names}: no background may be used ({listed or 'no photo there'})")
-    return accepted, left_out
-
-
-def list_entries(
-    source: Store, backgrounds: Sequence[Background], run: CompositeRun
-) -> list[Entry]:
-    """List the composites in the order of their slots: by person, then by background."""
-    people = list(source.samples())
-    if not people:
-        raise CompositeError(f"{source.path}: no sample in it was accepted")
-    by_split = split_backgrounds(backgrounds, Counter(p["split"] for _, p in people), run.seed)
-    draws = {
-        split: pair_backgrounds(
-            len(people), [b.id for b in chosen], run.per_foreground, run.seed, split
-        )
-        for split, chosen in by_split.items()
-    }
-    return [
-        Entry(slot=slot, person=person, background=by_split[person["split"]][index], number=number)
-        for slot, person in people
-        for number, index in enumerate(next(draws[person["split"]]))
-    ]
-
-
-def split_backgrounds(
-    backgrounds: Sequence[Background], people: Counter[str], seed: int
-) -> dict[str, list[Background]]:
-    """Split the backgrounds in the shares that the people have, none in two splits."""
-    present = [split for split in SPLITS if people[split]]
-    if len(backgrounds) < len(present):
-        raise CompositeError(
-            f"{len(backgrounds)} backgrounds for {len(present)} splits: none may be in two, "
-            "so give more"
-        )
-    shares = SplitConfig(**{split: people[split] / people.total() for split in SPLITS})
-    splits = assign_splits((b.id for b in backgrounds), shares, seed, "backgrounds")
-    return {split: [b for b in backgrounds if splits[b.id] == split] for split in present}
-
-
-def composite_shard(job: ShardJob) -> tuple[int, int]:
-    """Make and write one shard of composites; returns (accepted, rejected)."""
-    people = open_store(job.people)
+def background_shard(job: BackgroundJob) -> tuple[int, int]:
+    """Read and write one shard of backgrounds; returns (accepted, rejected)."""
     made = [
-        attempt(
-            composite_id(entry),
-            lambda entry=entry: _composite(people, entry, job.run),  # type: ignore[misc]
-        )
-        for entry in job.entries
+        attempt(background.source, partial(_keep, background, split, job))
+        for background, split in job.backgrounds
     ]
     store = open_store(job.store, writable=True, incomplete=True)
     store.write_shard(job.shard, [arrays for arrays, _ in made], [record for _, record in made])
@@ -196,45 +172,82 @@ def composite_shard(job: ShardJob) -> tuple[int, int]:
     return len(made) - rejected, rejected
 
 
-def composite_id(entry: Entry) -> str:
-    """Return the id of a composite: its person's, and a number."""
-    return f"{entry.person['id']}-{entry.number:03d}"
+def image_shard(job: ImageJob) -> tuple[int, int]:
+    """Make and write one shard of images; returns (accepted, rejected)."""
+    store = _opened(job.store, job.made_as)
+    if store.images is None:
+        raise CompositeError(f"{job.store} is lazy: it has no images to make")
+    slots = store.images.slots_of(job.shard)
+    made = list(store.make_images(slots))
+    samples: list[Arrays | None] = [{"image": image} for _, image in made]
+    store.images.write_shard(job.shard, samples, [{"id": name} for name, _ in made])
+    return len(slots), 0
 
 
-def _composite(people: Store, entry: Entry, run: CompositeRun) -> tuple[Arrays, Record]:
-    person, background = entry.person, entry.background
-    arrays = people.read(entry.slot, person)
-    with naming(background.source):
-        photo = read_photo(background.path, max_pixels=run.max_pixels)
-    size = arrays["alpha"].shape[0], arrays["alpha"].shape[1]
-    random = generator(run.seed, "composite", composite_id(entry))
-    crop = choose_crop((photo.shape[0], photo.shape[1]), size, random)
-    arrays["background"] = cut_background(photo, crop, size)
-    arrays["image"] = blend(arrays["foreground"], arrays["alpha"], arrays["background"])
-    record: dict[str, Any] = {
-        "id": composite_id(entry),
-        "source": person["source"],
-        "group": person["group"],
-        "split": person["split"],
-        "size": size,
-        "foreground": {"id": person["id"], "sha256": person["sha256"], "slot": entry.slot},
-        "background": {
-            "id": background.id,
-            "source": background.source,
-            "sha256": file_sha256(background.path),
-            "licence": background.licence,
-        },
-        "recipe": asdict(crop),
-        "quality": person["quality"],
+@lru_cache(maxsize=1)
+def _opened(path: Path, made_as: str) -> CompositeStore:  # noqa: ARG001 - a key of the cache
+    """Return the store, open: a worker keeps the people's records and the last photos."""
+    return open_composites(path, writable=True, incomplete=True, by=fastest_enlarge())
+
+
+def _keep_backgrounds(
+    store: CompositeStore, sources: Sources, run: CompositeRun, largest: int, cluster: Cluster
+) -> None:
+    """Read the backgrounds and keep them, shard by shard."""
+    path = store.path.resolve() / "backgrounds"
+    cover = None if run.protocol == "composition-1k" else store.canvas
+
+    def job_of(shard: int) -> BackgroundJob:
+        some = (sources.backgrounds[slot] for slot in store.backgrounds.slots_of(shard))
+        return BackgroundJob(
+            store=path,
+            shard=shard,
+            backgrounds=tuple((background, sources.splits[background.id]) for background in some),
+            cover=cover,
+            largest=largest,
+            max_pixels=run.max_pixels,
+        )
+
+    make_missing_shards(
+        store.backgrounds, job_of, background_shard, cluster, what="backgrounds", unit="photo"
+    )
+
+
+def _keep(background: Background, split: str, job: BackgroundJob) -> tuple[Arrays, Record]:
+    kept = keep(background, job.cover, max_pixels=job.max_pixels, largest=job.largest)
+    record: Record = {
+        "id": background.id,
+        "source": background.source,
+        "sha256": kept.sha256,
+        "pixels": kept.pixels,
+        "split": split,
+        "size": kept.size,
+        "bytes": len(kept.content),
+        "encoding": kept.encoding,
+        "licence": background.licence,
+        "classes": background.classes,
     }
-    return arrays, record
+    return {"file": np.frombuffer(kept.content, np.uint8)}, record
 
 
-def _reason(reject: Reject) -> str:
-    return "the same file as another" if reject.duplicate else reject.reason
+def _recipes(
+    store: CompositeStore,
+    scenes: Mapping[int, Record],
+    run: CompositeRun,
+    counts: Mapping[int, int],
+) -> Iterator[Recipe]:
+    people = store.people()
 
+    @cache  # asked for once a composite, and an extent is a few numbers
+    def extent(slot: int) -> Extent:
+        return extent_of(store.foregrounds.read(slot, people[slot], ["alpha"])["alpha"])
 
-def _inputs_digest(people: Store, backgrounds: Sequence[Background]) -> str:
-    """Return a digest of the people's bytes and the backgrounds' names and sizes."""
-    files = ((b.id, b.source, b.path.stat().st_size) for b in backgrounds)
-    return digest(people.identity(), *files).hex()
+    return plan_recipes(
+        people,
+        scenes,
+        run.recipe,
+        run.seed,
+        counts=counts,
+        unique=run.protocol == "shm",
+        extent=extent,
+    )

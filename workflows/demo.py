@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from shm.datasets.composites import open_composites
 from shm.datasets.files import write_png
 from shm.datasets.store import open_store
 from shm.inference import predict_alpha
@@ -74,7 +75,7 @@ def run_demo(folder: Path, *, people: int, note: Callable[[str], None]) -> DemoF
 def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArray[np.uint8]:
     """Return a sheet of held-out people, each from photo to prediction."""
     nets = load_nets(str(run))
-    prepared, train = open_store(people), open_store(composites)
+    prepared, train = open_store(people), open_composites(composites)
     rows = []
     for slot, record in list(train.samples("test"))[::PER_FOREGROUND][:SHOWN]:
         origin = record["foreground"]

@@ -4,10 +4,10 @@ import logging
 import re
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from shm.pipeline.errors import ShmError
 
@@ -22,6 +22,19 @@ THREAD_VARIABLES = (
     "OPENCV_FOR_THREADS_NUM",
 )
 """One worker is one core: libraries that start threads of their own would fight over them."""
+
+
+MALLOC = {
+    f"distributed.nanny.pre-spawn-environ.{name}": value
+    for name, value in (
+        ("MALLOC_MMAP_THRESHOLD_", 2**27),
+        ("MALLOC_TRIM_THRESHOLD_", 2**29),
+        ("MALLOC_ARENA_MAX", 1),
+    )
+}
+"""Pictures come and go by the megabyte: a worker keeps the memory that they leave (up to 512 MiB),
+since to ask the system for it each time takes as long as the work. Dask's own choice is to give
+all of it back."""
 
 
 class EngineError(ShmError, RuntimeError):
@@ -44,10 +57,35 @@ class ClusterConfig:
             )
 
 
+class SharedCluster:
+    """A cluster for several calls of `run_tasks`: the first one starts it, leaving ends it."""
+
+    def __init__(self, config: ClusterConfig) -> None:
+        self._config = config
+        self._stack = ExitStack()
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @property
+    def client(self) -> Any:  # noqa: ANN401  (untyped)
+        """Return the Dask client, once it is connected."""
+        if self._client is None:
+            self._client = self._stack.enter_context(connect(self._config))
+        return self._client
+
+
+Cluster = ClusterConfig | SharedCluster
+
+
 def run_tasks(
     task: Callable[[Job], Report],
     jobs: Iterable[Job],
-    cluster: ClusterConfig,
+    cluster: Cluster,
     *,
     first: Callable[[], None] | None = None,
     ready: Callable[[], None] | None = None,
@@ -103,10 +141,14 @@ def _call_first(client: Any, first: Callable[[], None]) -> None:  # noqa: ANN401
 
 
 @contextmanager
-def connect(cluster: ClusterConfig) -> Iterator[Any]:
+def connect(cluster: Cluster) -> Iterator[Any]:
     """Yield a Dask client of a local cluster, or of the one at `cluster.scheduler`."""
+    import dask
     from distributed import Client, LocalCluster
 
+    if isinstance(cluster, SharedCluster):
+        yield cluster.client
+        return
     if cluster.scheduler is not None:
         try:
             client = Client(cluster.scheduler, timeout="20s", set_as_default=False)
@@ -124,11 +166,14 @@ def connect(cluster: ClusterConfig) -> Iterator[Any]:
             yield client
         return
     with (
+        dask.config.set(MALLOC),
         LocalCluster(
             n_workers=cluster.workers,
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            # Its port is 8787 even so, and two commands at once would warn of each other.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=logging.CRITICAL,  # what matters comes back as an exception
             env=dict.fromkeys(THREAD_VARIABLES, "1"),
         ) as local,

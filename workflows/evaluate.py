@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.store import open_store
-from shm.datasets.stream import list_samples
+from shm.datasets.samples import open_samples
+from shm.datasets.stream import slots_of
 from shm.inference import predict_alpha
 from shm.metrics import ALL_METRICS, score
 from shm.pictures import PictureRow, write_grid
@@ -70,12 +70,13 @@ def evaluate(
     samples is written there.
     """
     nets = load_nets(model, device=device, max_side=max_side)
-    store = open_store(store_path)
-    samples = list_samples(store, split)
+    store = open_samples(store_path)
+    slots = slots_of(store, split).tolist()
     rows: list[dict[str, Any]] = []
     pictures: list[PictureRow] = []
-    with progress("evaluate", len(samples), "sample") as bar:
-        for slot, record in samples:
+    with progress("evaluate", len(slots), "sample") as bar:
+        for slot in slots:
+            record = store.record(slot)
             truth = store.read(slot, record, ("image", "alpha", "trimap"))
             matte = predict_alpha(
                 nets.model, truth["image"], device=nets.device, max_side=nets.max_side

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from shm.datasets.files import write_bytes, write_png
-from shm.datasets.store import open_store
+from shm.datasets.samples import open_samples
 from shm.pipeline.errors import ShmError
 from shm.workflows.progress import progress
 
@@ -32,17 +32,18 @@ def export_store(path: Path, target: Path, split: str | None = None) -> int:
     ExportError
         The folder holds other files, or another export.
     """
-    store = open_store(path)
-    samples = list(store.samples(split))
+    store = open_samples(path)
+    slots = store.slots_in(split).tolist()
     about = json.dumps({"store": store.identity(), "split": split}).encode()
     note = target / NOTE
     taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
     if taken and not (note.is_file() and note.read_bytes() == about):
         raise ExportError(f"{target} holds other files: name a new or an empty folder")
     write_bytes(note, about)
-    with progress("export", len(samples), "sample") as bar:
-        for slot, record in samples:
+    with progress("export", len(slots), "sample") as bar:
+        for slot in slots:
+            record = store.record(slot)
             for name, array in store.read(slot, record).items():
                 write_png(target / name / f"{record['id']}.png", array)
             bar.advance()
-    return len(samples)
+    return len(slots)

@@ -2,14 +2,23 @@
 
 import heapq
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from shm.datasets.composites import CompositeStore
 from shm.datasets.record import Record
-from shm.datasets.store import Store, open_store
+from shm.datasets.samples import Samples, open_samples
+from shm.pipeline.errors import ShmError
 from shm.pipeline.quality import worst_figure
 from shm.workflows.outcome import reject_of
+
+
+class InspectError(ShmError, ValueError):
+    """The store has no such sample."""
 
 
 def inspect_store(path: Path, *, worst: int = 10) -> dict[str, Any]:
@@ -29,19 +38,24 @@ def inspect_store(path: Path, *, worst: int = 10) -> dict[str, Any]:
         ``bytes``, ``quality`` (figure to mean), ``worst`` (list of ``id``, ``source``, ``quality``,
         ``cause``, the figure that lowers it most, and ``figures``, the lowest quality first; empty
         for composites, whose alpha is their person's), ``config``, ``software``; for composites
-        also ``backgrounds`` (list of ``source``, ``split``, ``uses``) and ``left_out`` (list of
-        ``source``, ``reason``, ``duplicate``).
+        also ``form``, ``backgrounds`` (list of ``id``, ``source``,
+        ``split``, ``uses``) and ``left_out``
+        (list of ``source``, ``reason``, ``duplicate``).
 
     Raises
     ------
     ShmError
         There is no such store, or its records are damaged.
     """
-    store = open_store(path, incomplete=True)
+    store = open_samples(path, incomplete=True)
     tally = Tally(keep=worst if store.kind == "prepared" else 0)
-    for shard in filter(store.has_shard, range(store.shards)):
-        for record in store.records_of(shard):
-            tally.add(record)
+    if isinstance(store, CompositeStore):
+        for record, count in _used(store, "foreground"):
+            tally.add(record, count)
+    else:
+        for shard in filter(store.has_shard, range(store.shards)):
+            for record in store.records_of(shard):
+                tally.add(record)
     description: dict[str, Any] = {
         "store": str(path),
         "kind": store.kind,
@@ -58,7 +72,61 @@ def inspect_store(path: Path, *, worst: int = 10) -> dict[str, Any]:
         "config": store.attributes["config"],
         "software": store.attributes["software"],
     }
-    return description | _origin(store, tally)
+    return description | _origin(store)
+
+
+def describe_sample(path: Path, name: str) -> dict[str, Any]:
+    """Return all that is known of one sample: of a composite, back to both files.
+
+    Returns
+    -------
+    dict
+        The sample's record; of a composite with the whole records of its ``foreground``, its
+        ``background`` and, where there is one, the ``second`` person.
+
+    Raises
+    ------
+    InspectError
+        There is no sample of this id.
+    """
+    store = open_samples(path, incomplete=True)
+    slot = _slot_of(store, name)
+    record = store.record(slot)
+    if not isinstance(store, CompositeStore):
+        return record
+    people, scenes = store.people(), store.scenes()
+    whole = {
+        "foreground": people[record["foreground"]["slot"]],
+        "background": scenes[record["background"]["slot"]],
+    }
+    if "second" in record:
+        whole["second"] = people[record["second"]["slot"]]
+    del record["quality"]  # the person's, who has it, too
+    return record | whole
+
+
+def _slot_of(store: Samples, name: str) -> int:
+    if isinstance(store, CompositeStore):
+        slot = store.find(name)
+    else:
+        slot = next((slot for slot, record in store.samples() if record["id"] == name), None)
+    if slot is None:
+        raise InspectError(
+            f"{store.path}: no sample {name!r}; composites are called PERSON-NUMBER, like p7-003"
+        )
+    return slot
+
+
+def _used(store: CompositeStore, column: str) -> Iterator[tuple[Record, int]]:
+    """Yield the records that the recipes use, with how many of them do; none before all stand."""
+    parts = store.foregrounds, store.backgrounds
+    whole = all(part.attributes["complete"] for part in parts)
+    if store.attributes["recipes"] is None or not whole:
+        return
+    records = store.scenes() if column == "background" else store.people()
+    slots, counts = np.unique(store.column(column), return_counts=True)
+    for slot, count in zip(slots.tolist(), counts.tolist(), strict=True):
+        yield records[slot], count
 
 
 @dataclass(kw_only=True)
@@ -70,24 +138,21 @@ class Tally:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     groups: set[str] = field(default_factory=set)
     splits: Counter[str] = field(default_factory=Counter)
-    uses: Counter[tuple[str, str]] = field(default_factory=Counter)
     _sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _counts: Counter[str] = field(default_factory=Counter)
     _worst: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
 
-    def add(self, record: Record) -> None:
-        """Count one input."""
+    def add(self, record: Record, count: int = 1) -> None:
+        """Count one input, or so many composites of one person."""
         if "rejected" in record:
             self.rejected.append(reject_of(record))
             return
-        self.samples += 1
+        self.samples += count
         self.groups.add(record["group"])
-        self.splits[record["split"]] += 1
-        if "background" in record:
-            self.uses[record["background"]["source"], record["split"]] += 1
+        self.splits[record["split"]] += count
         for name, value in record["quality"].items():
-            self._sums[name] += value
-            self._counts[name] += 1
+            self._sums[name] += value * count
+            self._counts[name] += count
         self._offer(record)
 
     def _offer(self, record: Record) -> None:
@@ -119,15 +184,28 @@ class Tally:
         }
 
 
-def _origin(store: Store, tally: Tally) -> dict[str, Any]:
+def _origin(store: Samples) -> dict[str, Any]:
     """Return where the samples came from: the corpus, or the people and the backgrounds."""
-    if store.kind == "prepared":
+    if not isinstance(store, CompositeStore):
         return {name: store.attributes[name] for name in ("corpus", "left_alone")}
+    uses = (
+        {"id": scene["id"], "source": scene["source"], "split": scene["split"], "uses": count}
+        for scene, count in _used(store, "background")
+    )
     return {
+        "form": store.form,
         "people": store.attributes["people"],
         "left_out": store.attributes["left_out"],
-        "backgrounds": [
-            {"source": source, "split": split, "uses": count}
-            for (source, split), count in sorted(tally.uses.items())
-        ],
+        "backgrounds": sorted(uses, key=lambda used: (used["source"], used["split"])),
     }
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, object]]:
+    """Return (dotted name, value) of every setting."""
+    found: list[tuple[str, object]] = []
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            found += flatten(value, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", value))
+    return found

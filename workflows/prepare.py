@@ -12,13 +12,13 @@ from shm.datasets.image import MAX_PIXELS
 from shm.datasets.raw import read_pair
 from shm.datasets.record import Record
 from shm.datasets.splits import SplitConfig, assign_splits
-from shm.datasets.store import Arrays, open_store
+from shm.datasets.store import Arrays, create_store, open_store
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig, prepare
 from shm.pipeline.refine import compile_solvers
 from shm.pipeline.seed import digest, generator
 from shm.workflows.engine import ClusterConfig
-from shm.workflows.outcome import Outcome, attempt, rejection
+from shm.workflows.outcome import Outcome, attempt, outcome_of, rejection
 from shm.workflows.resume import open_for_writing
 from shm.workflows.shards import make_missing_shards
 from shm.workflows.software import software_versions
@@ -79,18 +79,23 @@ def prepare_corpus(
     """
     corpus = open_corpus(raw, run.layout, max_pixels=run.max_pixels)
     entries = list_entries(corpus, run)
+    layout: dict[str, Any] = {
+        "kind": "prepared",
+        "slots": len(entries),
+        "canvas": run.sample.size,
+    }
+    attributes = {
+        "config": asdict(run),
+        "corpus": {"name": corpus.root.resolve().name, "layout": corpus.layout},
+        "inputs": _inputs_digest(corpus.root, entries),
+        "software": software_versions(),
+    }
+    notes = {"left_alone": list(corpus.left_alone)}
     store = open_for_writing(
         target,
-        kind="prepared",
-        slots=len(entries),
-        canvas=run.sample.size,
-        attributes={
-            "config": asdict(run),
-            "corpus": {"name": corpus.root.resolve().name, "layout": corpus.layout},
-            "inputs": _inputs_digest(corpus.root, entries),
-            "software": software_versions(),
-        },
-        notes={"left_alone": list(corpus.left_alone)},
+        layout | attributes,
+        create=lambda path: create_store(path, **layout, attributes=attributes | notes),
+        reopen=lambda path: open_store(path, writable=True, incomplete=True),
         overwrite=overwrite,
     )
 
@@ -103,7 +108,7 @@ def prepare_corpus(
             run=run,
         )
 
-    return make_missing_shards(
+    make_missing_shards(
         store,
         job_of,
         prepare_shard,
@@ -112,6 +117,7 @@ def prepare_corpus(
         unit="photo",
         first=partial(ready_worker, run.sample.refine),
     )
+    return outcome_of(store)
 
 
 def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
@@ -209,6 +215,7 @@ def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record
         "group": pair.group,
         "split": split,
         "size": sample.image.shape[:2],
+        "photo_size": raw.image.shape[:2],
         "steps": sample.steps,
         "quality": sample.quality,
     }

@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from shm.datasets.damage import StoreError
-from shm.datasets.store import Kind, Store, create_store, open_store
+from shm.datasets.store import open_group
 from shm.pipeline.errors import ShmError
 
 
@@ -16,24 +16,32 @@ class ResumeError(ShmError, ValueError):
     """The store at the target was made from other inputs or with other options."""
 
 
+class _Store(Protocol):
+    kind: Any
+    attributes: dict[str, Any]
+
+
+AnyStore = TypeVar("AnyStore", bound=_Store)
+
+
 def open_for_writing(
     path: Path,
+    wanted: Mapping[str, Any],
     *,
-    kind: Kind,
-    slots: int,
-    canvas: int,
-    attributes: Mapping[str, Any],
-    notes: Mapping[str, Any],
+    create: Callable[[Path], AnyStore],
+    reopen: Callable[[Path], AnyStore],
     overwrite: bool = False,
-) -> Store:
+) -> AnyStore:
     """Create the store, or open what an earlier run of the same command left.
 
     Parameters
     ----------
-    attributes : mapping
-        What decides the store's bytes: an earlier run must have had the same.
-    notes : mapping
-        What the store says besides, and need not be the same.
+    wanted : mapping
+        What the store must say of itself: its kind, and all that decides its bytes.
+    create : callable
+        Creates an empty store of that at a path.
+    reopen : callable
+        Opens one to write in it, whether it is finished or not.
     overwrite : bool
         Make the store anew, unless what stands there is this very one, unfinished.
 
@@ -42,22 +50,21 @@ def open_for_writing(
     ResumeError
         What stands there was made otherwise; the message names the options that differ.
     """
-    wanted = _plain({"kind": kind, "slots": slots, "canvas": canvas} | dict(attributes))
+    wanted = _plain(wanted)
     if overwrite and path.exists():
         # Opening it first, so that nothing is ever deleted but a store of ours.
-        store = open_store(path, incomplete=True)
-        if store.kind != kind:
+        _, layout = open_group(path)
+        if layout["kind"] != wanted["kind"]:
             raise ResumeError(
-                f"{path} holds {store.kind} samples: --overwrite replaces a store of its own kind "
-                "only; name another"
+                f"{path} holds {layout['kind']} samples: --overwrite replaces a store of its own "
+                "kind only; name another"
             )
-        if store.attributes["complete"] or differences(store.attributes, wanted):
+        if layout["complete"] or differences(layout, wanted):
             _remove(path)
     if not path.exists():
-        about = {**attributes, **notes}
-        return _create(path, kind=kind, slots=slots, canvas=canvas, attributes=about)
-    store = open_store(path, writable=True, incomplete=True)
-    changes = differences(store.attributes, wanted)
+        _create(path, create)
+        return reopen(path)
+    changes = differences(open_group(path)[1], wanted)
     if changes:
         raise ResumeError(
             f"{path} was made otherwise: {'; '.join(changes)}. Give the options that it was made "
@@ -65,7 +72,7 @@ def open_for_writing(
         )
     for leftover in path.rglob("*.partial"):
         leftover.unlink()
-    return store
+    return reopen(path)
 
 
 def differences(there: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -90,17 +97,14 @@ def _remove(path: Path) -> None:
     shutil.rmtree(old)
 
 
-def _create(
-    path: Path, *, kind: Kind, slots: int, canvas: int, attributes: Mapping[str, Any]
-) -> Store:
+def _create(path: Path, create: Callable[[Path], object]) -> None:
     """Create the store beside its place and move it there whole."""
     if not path.parent.is_dir():
         raise StoreError(f"{path.parent}: no such folder to put {path.name} in")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    create_store(partial, kind=kind, slots=slots, canvas=canvas, attributes=attributes)
+    create(partial)
     partial.rename(path)
-    return open_store(path, writable=True, incomplete=True)
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

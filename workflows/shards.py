@@ -1,11 +1,10 @@
-"""Making the shards that a store still lacks, and telling what became of the inputs."""
+"""Making the shards that a store still lacks."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from shm.datasets.store import Store
-from shm.workflows.engine import ClusterConfig, run_tasks
-from shm.workflows.outcome import Outcome, outcome_of
+from shm.workflows.engine import Cluster, run_tasks
 from shm.workflows.progress import progress
 
 Job = TypeVar("Job")
@@ -15,12 +14,12 @@ def make_missing_shards(
     store: Store,
     job_of: Callable[[int], Job],
     task: Callable[[Job], tuple[int, int]],
-    cluster: ClusterConfig,
+    cluster: Cluster,
     *,
     what: str,
     unit: str,
     first: Callable[[], None] | None = None,
-) -> Outcome:
+) -> None:
     """Run a task for each shard that has no record yet, then mark the store complete.
 
     Parameters
@@ -43,4 +42,3 @@ def make_missing_shards(
                 bar.advance(accepted + rejected, rejected)
     if not store.attributes["complete"]:
         store.mark(complete=True)
-    return outcome_of(store)

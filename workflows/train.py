@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shm.datasets.composites import CompositeStore
 from shm.datasets.damage import StoreError
-from shm.datasets.store import Store, open_store
+from shm.datasets.samples import open_samples
 from shm.datasets.stream import CropConfig, training_batches, whole_samples
 from shm.inference import choose_device
 from shm.pipeline.errors import ShmError
@@ -56,7 +57,7 @@ def train(
 
 def train_one(
     phase: Phase,
-    store: Store,
+    store: CompositeStore,
     run: Path,
     config: TrainConfig,
     settings: TrainRun,
@@ -98,15 +99,15 @@ def train_one(
         )
 
 
-def open_trainable(path: Path) -> Store:
+def open_trainable(path: Path) -> CompositeStore:
     """Open a store of composites that has a training split."""
-    store = open_store(path)
-    if store.kind != "composited":
+    store = open_samples(path)
+    if not isinstance(store, CompositeStore):
         raise TrainError(
             f"{path} holds {store.kind} photos, whose old backgrounds nobody knows: make "
             "composites of them first, with `shm-data composite`"
         )
-    if not any(True for _ in store.samples("train")):
+    if not len(store.slots_in("train")):
         raise StoreError(f"{path}: the training split has no samples")
     return store
 

@@ -1,28 +1,32 @@
-"""Checking that every byte of a store is the one that was written."""
+"""Checking that every byte of a store is the one that was written, and that no split leaks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.damage import Damage
-from shm.datasets.store import open_store
+from shm.datasets.composites import CompositeStore
+from shm.datasets.damage import Damage, DamageError
+from shm.datasets.leaks import leaks_among, leaks_of_composites
+from shm.datasets.samples import Samples, open_samples
 from shm.workflows.progress import progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What `verify_store` found; sound where `damages` is empty and the store is complete."""
+    """What `verify_store` found: `damages` of bytes, and `leaks` between splits, a line each."""
 
     store: Path
     shards: int
     complete: bool
     damages: tuple[Damage, ...]
+    leaks: tuple[str, ...]
     repaired: bool
 
     @property
     def sound(self) -> bool:
-        """Return whether nothing is missing or damaged."""
-        return self.complete and not self.damages
+        """Return whether nothing is missing or damaged, and nobody is in two splits."""
+        return self.complete and not self.damages and not self.leaks
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict for ``--json``."""
@@ -35,26 +39,43 @@ class Verdict:
                 {"shard": d.shard, "array": d.array, "what": d.what, "samples": list(d.samples)}
                 for d in self.damages
             ],
+            "leaks": list(self.leaks),
         }
 
 
 def verify_store(path: Path, *, repair: bool = False) -> Verdict:
-    """Check the manifest and every checksum of a store.
+    """Check the manifest and every checksum of a store, and who is in which split.
 
     With `repair`, the records of damaged shards are taken back, so that the command that made the
-    store makes just these again.
+    store makes just these again. A leak is not repaired: only who made it knows what is right.
     """
-    store = open_store(path, writable=repair, incomplete=True)
+    store = open_samples(path, writable=repair, incomplete=True)
     complete = bool(store.attributes["complete"])
     damages: list[Damage] = []
     with progress("verify", store.shards, "shard") as bar:
-        for shard in range(store.shards):
-            if complete or store.has_shard(shard):  # else it is still to be made
-                damages += store.damages_of(shard)
+        for found in store.damages():
+            damages += found
             bar.advance()
+    leaks = () if damages else tuple(_leaks(store))
     if repair:
-        for shard in sorted({damage.shard for damage in damages}):
-            store.forget_shard(shard)
+        for array, shard in sorted({(damage.array, damage.shard) for damage in damages}):
+            store.forget_shard(array, shard)
     return Verdict(
-        store=path, shards=store.shards, complete=complete, damages=tuple(damages), repaired=repair
+        store=path,
+        shards=store.shards,
+        complete=complete,
+        damages=tuple(damages),
+        leaks=leaks,
+        repaired=repair,
     )
+
+
+def _leaks(store: Samples) -> Iterator[str]:
+    try:
+        if not isinstance(store, CompositeStore):
+            yield from leaks_among(record for _, record in store.samples())
+        elif store.attributes["recipes"] is not None:
+            yield from leaks_of_composites(store)
+    except DamageError:
+        if store.attributes["complete"]:
+            raise

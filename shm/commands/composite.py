@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from shm.commands.options import (
     ANY_PATH,
@@ -12,14 +13,35 @@ from shm.commands.options import (
     MAX_REJECTS,
     OVERWRITE,
     SEED,
+    Parse,
     cluster_options,
     tell_outcome,
 )
+from shm.pipeline.placement import parse_moves
+from shm.pipeline.ranges import parse_range
+
+RANGE = Parse("LOW,HIGH", parse_range)
+DRAWN = "A number, or drawn between two, for each composite: "
+
+RECIPE = (
+    "per_foreground",
+    "people_per_composite",
+    "placement",
+    "match_colours",
+    "blur",
+    "noise",
+    "jpeg",
+    "linear",
+)
+"""Options that say what a composite is made like: fields of `RecipeConfig`."""
+
+DECIDED = (*RECIPE, "people", "unlabelled")
+"""Options that a published protocol decides."""
 
 
 @click.command()
-@click.argument("people", metavar="STORE", type=ANY_PATH)
-@click.argument("store", metavar="OUT", type=ANY_PATH)
+@click.argument("store", type=ANY_PATH)
+@click.argument("out", type=ANY_PATH)
 @click.option(
     "--backgrounds",
     type=ANY_PATH,
@@ -28,14 +50,36 @@ from shm.commands.options import (
     help="A Pascal VOC or COCO tree, or a plain folder of photos; may be given again.",
 )
 @click.option(
+    "--lazy", is_flag=True, help="Write recipes, not images: these are made as they are read."
+)
+@click.option(
     "--per-foreground",
     type=click.IntRange(1, 10_000),
     default=10,
     help="Composites made of each person.",
 )
 @click.option(
+    "--people-per-composite",
+    type=click.IntRange(1, 2),
+    default=1,
+    help="With 2, another person of the same split stands behind each.",
+)
+@click.option(
+    "--placement",
+    type=Parse("keep or move,scale,flip", parse_moves),
+    default="keep",
+    help="Leave people where they stood, or some of move, scale, flip; who is cut off by a side "
+    "of the photo stays cut off there.",
+)
+@click.option("--match-colours", type=RANGE, default="0", help=f"{DRAWN}how far, 0 to 1.")
+@click.option("--blur", type=RANGE, default="0", help=f"{DRAWN}of the background, sigma in pixels.")
+@click.option("--noise", type=RANGE, default="0", help=f"{DRAWN}sigma in levels of 255.")
+@click.option("--jpeg", type=RANGE, default="0", help=f"{DRAWN}quality; 0 leaves it out.")
+@click.option(
+    "--linear", is_flag=True, help="Mix colours in linear light, not in the photos' gamma."
+)
+@click.option(
     "--people",
-    "with_people",
     type=click.Choice(["exclude", "allow"]),
     default="exclude",
     help="Backgrounds whose annotations show a person.",
@@ -46,39 +90,84 @@ from shm.commands.options import (
     default="exclude",
     help="Backgrounds without annotations, which may show a person.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(["composition-1k", "shm"]),
+    help="A published set: Deep Image Matting's, as its --lists have it, of people prepared at "
+    "their full size; or Semantic Human Matting's, 100 composites of each person who came with "
+    "colours of their own and 1 of each other, each background once.",
+)
+@click.option(
+    "--lists",
+    type=ANY_PATH,
+    help="Folder of composition-1k's lists, which may lie in folders of their own below it: "
+    "training_fg_names.txt, training_bg_names.txt, test_fg_names.txt, test_bg_names.txt.",
+)
 @MAX_MEGAPIXELS
 @MAX_REJECTS
 @SEED
 @cluster_options
 @OVERWRITE
 @JSON
-def command(people: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
+@click.pass_context
+def command(context: click.Context, /, store: Path, out: Path, **options: Any) -> None:  # noqa: ANN401
     """Paste the people of STORE on backgrounds and write the composites to OUT.
 
     Backgrounds are split as the people are: none of either is in both train and test. Each is
-    used once before any is used twice.
+    used once before any is used twice. LOW,HIGH is drawn for each composite; all that is drawn
+    stands in its recipe (`shm-data inspect OUT --sample ID`).
 
     \b
     shm-data composite people.zarr train.zarr --backgrounds VOC2012 --backgrounds COCO
     """  # noqa: D301
-    from shm.workflows.composite import CompositeRun, composite_store
+    from shm.datasets.planning import PlanError, RecipeConfig
+    from shm.workflows.composite import composite_store
     from shm.workflows.engine import ClusterConfig
+    from shm.workflows.sources import CompositeRun
 
+    protocol = options["protocol"]
+    _refuse_what_a_protocol_decides(context, protocol)
+    published = {"per_foreground": None} if protocol else {}
+    recipe = {name: options[name] for name in RECIPE} | published
+    try:
+        config = RecipeConfig(**recipe)
+    except PlanError as error:
+        raise click.UsageError(str(error)) from error
     run = CompositeRun(
-        per_foreground=options["per_foreground"],
-        people=options["with_people"],
-        unlabelled=options["unlabelled"],
+        recipe=config,
+        protocol=protocol,
+        people="allow" if protocol == "composition-1k" else options["people"],
+        unlabelled="allow" if protocol == "composition-1k" else options["unlabelled"],
         max_pixels=options["max_megapixels"] * 1_000_000,
         seed=options["seed"],
     )
-    cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
     outcome = composite_store(
-        people, store, options["backgrounds"], run, cluster, overwrite=options["overwrite"]
+        store,
+        out,
+        options["backgrounds"],
+        run,
+        ClusterConfig(workers=options["workers"], scheduler=options["scheduler"]),
+        form="lazy" if options["lazy"] else "materialised",
+        lists=options["lists"],
+        overwrite=options["overwrite"],
     )
     tell_outcome(
         outcome,
         options["max_rejects"],
         as_json=options["as_json"],
         what="composites",
-        then=f"shm train {store} --run runs/first",
+        then=f"shm train {out} --run runs/first",
     )
+
+
+def _refuse_what_a_protocol_decides(context: click.Context, protocol: str | None) -> None:
+    """Raise `UsageError` where an option would change a published set, or needs one."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in DECIDED
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    ]
+    if protocol and given:
+        raise click.UsageError(f"--protocol {protocol} decides {', '.join(given)}: leave it out")
+    if (context.params["lists"] is not None) != (protocol == "composition-1k"):
+        raise click.UsageError("--protocol composition-1k needs --lists, and only that does")

@@ -20,14 +20,34 @@ MOST_REJECTS = 50
     default=10,
     help="How many samples to list by the quality of their alpha, the lowest first.",
 )
+@click.option(
+    "--sample",
+    metavar="ID",
+    help="Say all that is known of one sample: of a composite, back to the files of its person "
+    "and its background, with their SHA-256, and how it was made of them.",
+)
+@click.option("--datasheet", is_flag=True, help="Write a page about the store, in Markdown.")
 @JSON
-def command(store: Path, worst: int, as_json: bool) -> None:
+def command(store: Path, worst: int, sample: str | None, datasheet: bool, as_json: bool) -> None:
     """Say what is in STORE: counts, quality, configuration, worst samples, rejects, backgrounds."""
-    from shm.workflows.inspect import inspect_store
+    from shm.workflows.inspect import describe_sample, flatten, inspect_store
 
-    described = inspect_store(store, worst=worst)
+    if datasheet:
+        if sample is not None or as_json:
+            raise click.UsageError("--datasheet is a page of its own: leave the others out")
+        from shm.workflows.datasheet import datasheet as page_of
+
+        click.echo(page_of(store), nl=False)
+        return
+    described = (
+        inspect_store(store, worst=worst) if sample is None else describe_sample(store, sample)
+    )
     if as_json:
         print_json(described)
+        return
+    if sample is not None:
+        for name, value in flatten(described):
+            click.echo(f"{name} = {value}")
         return
     for line in lines(described):
         click.echo(line)
@@ -35,12 +55,15 @@ def command(store: Path, worst: int, as_json: bool) -> None:
 
 def lines(described: dict[str, Any]) -> list[str]:
     """Return a description as lines to read."""
+    from shm.workflows.inspect import flatten
+
+    form = f", {described['form']}" if "form" in described else ""
     unfinished = "" if described["complete"] else " (not finished)"
     splits = ", ".join(f"{name} {count}" for name, count in described["splits"].items())
     size = human_bytes(described["bytes"])
     per_sample = human_bytes(described["bytes"] / max(1, described["samples"]))
     text = [
-        f"{described['store']}: {described['kind']}{unfinished}",
+        f"{described['store']}: {described['kind']}{form}{unfinished}",
         f"  samples    {described['samples']} of {described['groups']} people ({splits})",
         f"  canvas     {described['canvas']} × {described['canvas']} pixels",
         f"  bytes      {size} in {described['shards']} shards, {per_sample} a sample",
@@ -83,14 +106,3 @@ def background_lines(described: dict[str, Any]) -> list[str]:
     text += [f"    {each['split']:<10} {each['uses']:>4} × {each['source']!r}" for each in used]
     text += [f"  left out   {len(described['left_out'])}"]
     return text + rejects(described["left_out"])
-
-
-def flatten(config: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
-    """Return (dotted name, value) of every setting."""
-    found: list[tuple[str, object]] = []
-    for name, value in config.items():
-        if isinstance(value, dict):
-            found += flatten(value, f"{prefix}{name}.")
-        else:
-            found.append((f"{prefix}{name}", value))
-    return found

@@ -48,7 +48,7 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
     "--size",
     type=click.IntRange(32, 20_000),
     default=800,
-    help="Longer side of a sample, pixels; smaller photos are not enlarged.",
+    help="Longer side of a sample, pixels; smaller photos are not enlarged, and keep every pixel.",
 )
 @click.option(
     "--refine",

@@ -14,7 +14,7 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
 )
 @JSON
 def command(store: Path, repair: bool, as_json: bool) -> None:
-    """Check that every shard of STORE is there, and every byte the one that was written."""
+    """Check that every byte of STORE is what was written, and that nobody is in two splits."""
     from shm.workflows.verify import verify_store
 
     verdict = verify_store(store, repair=repair)
@@ -23,12 +23,18 @@ def command(store: Path, repair: bool, as_json: bool) -> None:
     else:
         for damage in verdict.damages:
             say(f"  {damage}")
+        for leak in verdict.leaks:
+            say(f"  leak: {leak}")
         if verdict.sound:
             say(f"{store}: sound, {verdict.shards} shards checked")
         elif repair and verdict.damages:
             say(f"{store}: the damaged shards are forgotten; run the command that made it again")
         elif verdict.damages:
             say(f"{store}: {len(verdict.damages)} damages; `--repair`, then make it again")
+        elif verdict.leaks:
+            say(
+                f"{store}: {len(verdict.leaks)} leaks between splits; make it again from its people"
+            )
         else:
             say(f"{store}: not finished; run the command that makes it again to carry on")
     if not verdict.sound:

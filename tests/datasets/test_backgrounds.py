@@ -14,8 +14,10 @@ from shm.datasets.backgrounds import (
     Background,
     BackgroundError,
     choose_backgrounds,
+    distinct_pictures,
     find_all_backgrounds,
     find_backgrounds,
+    large_enough,
 )
 
 
@@ -47,7 +49,7 @@ def voc(root: Path) -> Path:
 
 
 def coco(root: Path) -> Path:
-    """Write a COCO folder: a dog, a crowd, nothing, and a photo that the file does not list."""
+    """Write a COCO folder: a dog, a crowd, nothing annotated, and a photo that no file lists."""
     for number in range(1, 5):
         save(root / f"train2017/{number:012d}.jpg", 10 + number)
     instances = {
@@ -109,8 +111,9 @@ def test_an_xml_bomb_is_damage(tmp_path: Path) -> None:
 def test_coco_is_found_wherever_one_starts(tmp_path: Path, start: str) -> None:
     coco(tmp_path / "coco")
     found = find_backgrounds(tmp_path / start)
-    assert [background.person for background in found] == [False, True, False, None]
+    assert [background.person for background in found] == [False, True, None, None]
     assert [background.id for background in found][:3] == [f"train2017/{n:012d}" for n in (1, 2, 3)]
+    assert found[2].note == "instances_train2017.json annotates nothing in it"
     assert found[0].classes == ("dog",)
     assert found[0].licence == "Attribution License"
     assert found[0].source == "coco/train2017/000000000001.jpg"
@@ -248,3 +251,36 @@ def test_two_folders_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
         save(tmp_path / name / "photos/1.jpg", number)
     found = find_all_backgrounds([tmp_path / "a/photos", tmp_path / "b/photos"])
     assert len({background.id for background in found}) == 2
+
+
+def test_a_background_that_would_be_a_blur_is_left_out(tmp_path: Path) -> None:
+    for name, size in (("a", (20, 20)), ("b", (19, 90)), ("c", (90, 19)), ("d", (80, 80))):
+        Image.new("RGB", size).save(save(tmp_path / f"park/{name}.png", 0))
+    write(tmp_path / "park/e.png", "no picture")
+    found = find_backgrounds(tmp_path / "park")
+    large, small = large_enough(found, 80)
+    # What can't be read is left to whoever reads it whole, and knows why.
+    assert [background.id for background in large] == ["park/a", "park/d", "park/e"]
+    assert [(reject.source, reject.reason) for reject in small] == [
+        ("park/b.png", "19×90 pixels: to cover 80, it would be enlarged over 4 times"),
+        ("park/c.png", "90×19 pixels: to cover 80, it would be enlarged over 4 times"),
+    ]
+
+
+def test_a_picture_is_used_once_and_no_person_on_the_own_photo() -> None:
+    scenes = {
+        1: {"source": "a.png", "sha256": "A", "pixels": "1"},
+        2: {"source": "a.bmp", "sha256": "B", "pixels": "1"},
+        4: {"source": "c.png", "sha256": "C", "pixels": "3"},
+        7: {"source": "anna.jpg", "sha256": "D", "pixels": "4"},
+        8: {"source": "a.tif", "sha256": "E", "pixels": "1"},
+    }
+    distinct, repeated = distinct_pictures(
+        scenes, {0: {"id": "anna", "sha256": "D"}, 1: {"id": "x"}}
+    )
+    assert distinct == {slot: scenes[slot] for slot in (1, 4)}
+    assert [(reject.source, reject.reason, reject.duplicate) for reject in repeated] == [
+        ("a.bmp", "the same picture as a.png", True),
+        ("anna.jpg", "it is the photo of the person anna", False),
+        ("a.tif", "the same picture as a.png", True),
+    ]

@@ -1,3 +1,4 @@
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shm.datasets.composites import Form
 from shm.datasets.damage import DamageError, StoreError
-from shm.datasets.store import open_store
+from shm.datasets.samples import open_samples
 from shm.datasets.stream import (
     CropConfig,
     CropDataset,
@@ -18,14 +20,14 @@ from shm.datasets.stream import (
     whole_samples,
 )
 from shm.pipeline.composite import blend
-from tests.datasets.stores import write_store
+from tests.datasets.stores import EVERY_OPTION, flip_a_byte, write_people, write_store
 
 CROP = CropConfig(sides=(24, 32, 48), size=32, band=(1, 4))
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_store(tmp_path_factory.mktemp("stream") / "s.zarr", 12).path
+@pytest.fixture(scope="module", params=["lazy", "materialised"])
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_store(tmp_path_factory.mktemp("stream") / "s.zarr", 12, form=request.param).path
 
 
 @given(
@@ -57,6 +59,28 @@ def test_any_number_of_workers_gives_the_same_batches(path: Path) -> None:
         assert one["id"] == other["id"]
         for name in ("image", "alpha", "trimap", "foreground", "background"):
             assert torch.equal(one[name], other[name])  # type: ignore[arg-type]
+
+
+def test_lazy_and_materialised_composites_give_the_same_crops(tmp_path: Path) -> None:
+    stores = [
+        write_store(tmp_path / f"{form}.zarr", 12, form=form, config=EVERY_OPTION).path
+        for form in ("lazy", "materialised")
+    ]
+    lazy, whole = (
+        islice(training_batches(store, crop=CROP, batch=3, seed="s"), 6) for store in stores
+    )
+    for one, other in zip(lazy, whole, strict=True):
+        assert one["id"] == other["id"]
+        for name in ("image", "alpha", "trimap", "foreground", "background"):
+            assert torch.equal(one[name], other[name])
+
+
+def test_prepared_people_are_streamed_too(tmp_path: Path) -> None:
+    people = write_people(tmp_path / "people.zarr", 6, rejects=2).path
+    (batch,) = islice(training_batches(people, crop=CROP, batch=4, seed="s"), 1)
+    assert batch["image"].shape == (4, 3, 32, 32)
+    assert "background" not in batch
+    assert [sample["id"][0] for sample in whole_samples(people, "test")] == ["sample-004"]
 
 
 def test_a_crop_is_still_a_composite_of_its_parts(path: Path) -> None:
@@ -101,7 +125,7 @@ def test_flips_and_places_vary_from_epoch_to_epoch(path: Path) -> None:
 
 
 def test_whole_samples_come_at_their_own_size_and_evenly(path: Path) -> None:
-    store = open_store(path)
+    store = open_samples(path)
     samples = list(whole_samples(path, "train"))
     assert [sample["id"][0] for sample in samples] == [r["id"] for _, r in store.samples("train")]
     assert tuple(samples[0]["image"].shape[-2:]) == samples[0]["size"][0]
@@ -115,18 +139,31 @@ def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
         CropDataset(tmp_path / "s.zarr", "test", CROP, seed=0)
 
 
+DAMAGES = [
+    ("materialised", "images/image", "sample-000-000"),
+    ("materialised", "foregrounds/alpha", "sample-000"),
+    ("lazy", "backgrounds/file", "scene-000"),
+]
+
+
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_shard_stops_the_stream_and_is_named(tmp_path: Path, workers: int) -> None:
-    write_store(tmp_path / "s.zarr", 4)
-    (file,) = (tmp_path / "s.zarr" / "background" / "c").rglob("0/0/0/0")
-    damaged = bytearray(file.read_bytes())
-    for place in range(100, len(damaged) - 200, 150):
-        damaged[place] ^= 1
-    file.write_bytes(damaged)
-    with pytest.raises(DamageError, match=r"shard 0 of background.*sample-000"):
-        list(
-            islice(
-                training_batches(tmp_path / "s.zarr", crop=CROP, batch=2, seed=0, workers=workers),
-                4,
-            )
-        )
+@pytest.mark.parametrize(("form", "array", "sample"), DAMAGES)
+def test_a_damaged_shard_stops_the_stream_and_is_named(
+    tmp_path: Path, form: Form, array: str, sample: str, workers: int
+) -> None:
+    path = tmp_path / "s.zarr"
+    write_store(path, 4, form=form)
+    (file,) = filter(Path.is_file, (path / array / "c" / "0").rglob("*"))
+    for at in np.linspace(0.02, 0.9, 60):
+        flip_a_byte(file, at=float(at))
+    name = array.partition("/")[2]
+    with pytest.raises(DamageError, match=rf"shard 0 of {name}.*{sample}.*--repair {path}`"):
+        list(islice(training_batches(path, crop=CROP, batch=2, seed=0, workers=workers), 4))
+
+
+def test_lost_recipes_stop_the_stream(tmp_path: Path) -> None:
+    path = tmp_path / "s.zarr"
+    write_store(path, 4)
+    shutil.rmtree(path / "recipe" / "c")
+    with pytest.raises(DamageError, match="recipes are missing"):
+        next(training_batches(path, crop=CROP, batch=2, seed=0))

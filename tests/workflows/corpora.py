@@ -83,15 +83,6 @@ def kill_when(words: Sequence[object], sign: Path) -> bool:
     return False
 
 
-def all_files(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file of a folder."""
-    return {
-        file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-
-
 @contextmanager
 def cluster(file: Path, *, workers: int) -> Iterator[str]:
     """Start a Dask scheduler and workers as processes of their own; yield its address."""

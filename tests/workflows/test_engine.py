@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shm.workflows.engine import ClusterConfig, EngineError, run_tasks
+from shm.workflows.engine import ClusterConfig, EngineError, SharedCluster, run_tasks
 
 
 def test_every_worker_is_made_ready_before_its_first_job(tmp_path: Path) -> None:
@@ -42,3 +42,31 @@ def test_a_worker_that_dies_before_its_first_job_is_told_of() -> None:
 
     with pytest.raises(EngineError, match="died before its first job"):
         list(run_tasks(job, [1], ClusterConfig(workers=1), first=lambda: os._exit(1)))
+
+
+def test_one_cluster_serves_several_commands_and_keeps_their_memory() -> None:
+    def worker(_: int) -> tuple[int, str | None]:
+        return os.getpid(), os.environ.get("MALLOC_TRIM_THRESHOLD_")
+
+    with SharedCluster(ClusterConfig(workers=1)) as shared:
+        found = [list(run_tasks(worker, range(2), shared)) for _ in range(2)]
+    assert len({report for reports in found for report in reports}) == 1
+    assert found[0][0][1] == str(2**29)
+
+
+def test_a_cluster_that_nobody_needs_is_not_asked_for() -> None:
+    nowhere = ClusterConfig(scheduler="tcp://127.0.0.1:1")
+    with SharedCluster(nowhere):
+        pass
+
+
+def test_two_clusters_at_once_are_not_in_each_other_s_way() -> None:
+    """A warning, as of a port that is taken, is an error here."""
+
+    def job(number: int) -> int:
+        return number
+
+    one, other = (SharedCluster(ClusterConfig(workers=1)) for _ in range(2))
+    with one, other:
+        assert list(run_tasks(job, [1], one)) == [1]
+        assert list(run_tasks(job, [2], other)) == [2]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.datasets.stores import write_store
-from tests.workflows.corpora import all_files, command, kill_when, run
+from shm.datasets.composites import Form
+from tests.datasets.stores import EVERY_OPTION, all_files, write_people, write_store
+from tests.workflows.corpora import command, kill_when, run
 
 STEPS = 12
 LIMITS = ("--steps", STEPS, "--batch", 2, "--crop", 32, "--workers", 0)
@@ -88,12 +89,21 @@ def test_the_paper_preset_never_starts_from_random_weights_unasked(folder: Path)
 
 
 def test_prepared_photos_are_no_composites(folder: Path) -> None:
-    write_store(folder / "people.zarr", 5, kind="prepared")
+    write_people(folder / "people.zarr", 5)
     refused = run("shm", "train", folder / "people.zarr", "--run", folder / "x", code=1)
     assert "shm-data composite" in refused.stderr
 
 
-def test_training_needs_neither_dask_nor_pymatting_nor_opencv(folder: Path) -> None:
+def test_a_lazy_store_is_trained_on_with_the_same_losses(folder: Path) -> None:
+    write_store(folder / "lazy.zarr", 15, form="lazy")
+    words = ("shm", "train", folder / "lazy.zarr", "--run", folder / "lazy", *LIMITS)
+    run(*words, "--phase", "tnet")
+    assert losses(folder / "lazy", "tnet") == losses(folder / "run", "tnet")
+
+
+@pytest.mark.parametrize("form", ["lazy", "materialised"])
+def test_training_needs_neither_dask_nor_pymatting_nor_opencv(folder: Path, form: Form) -> None:
+    store = write_store(folder / f"every-{form}.zarr", 15, form=form, config=EVERY_OPTION).path
     code = (
         "import sys\n"
         "class Ban:\n"
@@ -104,7 +114,8 @@ def test_training_needs_neither_dask_nor_pymatting_nor_opencv(folder: Path) -> N
         "from shm.cli import shm\n"
         "shm()\n"
     )
-    words = [str(word) for word in train(folder, "lean", "--phase", "tnet", "--steps", 2)[1:]]
+    options = ("--run", folder / f"lean-{form}", *LIMITS, "--phase", "tnet", "--steps", 2)
+    words = list(map(str, ("train", store, *options)))
     done = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
     )

@@ -1,16 +1,20 @@
-"""prepare, composite, inspect, verify and export, as processes on real files."""
+"""prepare, composite, materialise, inspect, verify and export, as processes on real files."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 
+from shm.datasets.composites import open_composites
+from shm.datasets.record import decode_record, encode_record
 from shm.datasets.store import open_store
+from tests.datasets.stores import all_files, flip_a_byte
 from tests.workflows.corpora import (
-    all_files,
     cluster,
     kill_when,
     run,
@@ -29,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_backgrounds(folder / "backgrounds", 30, people=(3, 4))
     run("shm-data", "prepare", folder / "raw", folder / "people.zarr", "--size", 64)
     run(*composite(folder, folder / "train.zarr"))
+    run(*composite(folder, folder / "lazy.zarr"), "--lazy")
     return folder
 
 
@@ -59,7 +64,7 @@ def test_no_background_shows_a_person_or_is_in_two_splits(folder: Path) -> None:
 
 
 def test_no_person_is_in_two_splits(folder: Path) -> None:
-    store = open_store(folder / "train.zarr")
+    store = open_composites(folder / "train.zarr")
     splits: dict[str, set[str]] = {}
     for _, record in store.samples():
         splits.setdefault(record["group"], set()).add(record["split"])
@@ -68,9 +73,9 @@ def test_no_person_is_in_two_splits(folder: Path) -> None:
 
 
 def test_a_composite_is_its_foreground_over_its_background(folder: Path) -> None:
-    store = open_store(folder / "train.zarr")
-    slot, record = next(store.samples("test"))
-    arrays = store.read(slot, record)
+    store = open_composites(folder / "train.zarr")
+    slot, _ = next(store.samples("test"))
+    arrays = store.read(slot)
     alpha = arrays["alpha"][..., None] / 255.0
     exact = alpha * arrays["foreground"] + (1 - alpha) * arrays["background"]
     assert np.abs(arrays["image"] - exact).max() <= 0.5 + 1e-9
@@ -107,7 +112,43 @@ def test_a_killed_prepare_resumes_to_the_same_bytes(folder: Path, tmp_path: Path
 def test_a_killed_composite_resumes_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "train.zarr"
     words = (*composite(folder, out), "--workers", 1)
-    assert kill_when(words, out / "record" / "c" / "1" / "0")
+    assert kill_when(words, out / "images" / "record" / "c" / "1" / "0")
+    assert inspected(out)["complete"] is False
+    run(*words)
+    assert all_files(out) == all_files(folder / "train.zarr")
+
+
+@pytest.mark.parametrize("part", ["foregrounds", "backgrounds"])
+def test_a_killed_lazy_composite_resumes_to_the_same_bytes(
+    folder: Path, tmp_path: Path, part: str
+) -> None:
+    out = tmp_path / "lazy.zarr"
+    words = (*composite(folder, out), "--lazy", "--workers", 1)
+    assert kill_when(words, out / part / "record" / "c" / "0" / "0")
+    assert inspected(out)["complete"] is False
+    run(*words)
+    assert all_files(out) == all_files(folder / "lazy.zarr")
+
+
+def test_a_lazy_store_made_whole_is_the_store_made_at_once(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "whole.zarr"
+    run("shm-data", "materialise", folder / "lazy.zarr", out)
+    assert all_files(out) == all_files(folder / "train.zarr")
+    run("shm-data", "materialise", folder / "lazy.zarr", out)
+    assert all_files(out) == all_files(folder / "train.zarr")
+    refused = run("shm-data", "materialise", out, tmp_path / "again.zarr", code=1)
+    assert "has its images already" in refused.stderr
+    assert not (tmp_path / "again.zarr").exists()
+
+
+@pytest.mark.parametrize("sign", ["foregrounds/record/c/1/0", "images/record/c/1/0"])
+def test_a_killed_materialise_resumes_to_the_same_bytes(
+    folder: Path, tmp_path: Path, sign: str
+) -> None:
+    out = tmp_path / "whole.zarr"
+    words = ("shm-data", "materialise", folder / "lazy.zarr", out, "--workers", 1)
+    assert kill_when(words, out / sign)
+    assert inspected(out)["complete"] is False
     run(*words)
     assert all_files(out) == all_files(folder / "train.zarr")
 
@@ -130,9 +171,7 @@ def test_a_sound_store_verifies_and_a_flipped_byte_does_not(folder: Path, tmp_pa
     store = tmp_path / "people.zarr"
     shutil.copytree(folder / "people.zarr", store)
     file = store / "foreground" / "c" / "1" / "0" / "0" / "0"
-    damaged = bytearray(file.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    file.write_bytes(damaged)
+    flip_a_byte(file)
     told = run("shm-data", "verify", store, code=1)
     assert "shard 1 of foreground is damaged" in told.stderr
     found = json.loads(run("shm-data", "verify", store, "--repair", "--json", code=1).stdout)
@@ -206,14 +245,205 @@ def test_a_random_band_gives_the_same_bytes_again_and_others_with_another_seed(
     assert files[0] == files[1] != files[2]
 
 
-def test_a_truncated_shard_is_repaired(folder: Path, tmp_path: Path) -> None:
+def test_damage_of_any_part_of_composites_is_named_and_repaired(
+    folder: Path, tmp_path: Path
+) -> None:
     store = tmp_path / "train.zarr"
     shutil.copytree(folder / "train.zarr", store)
-    with (store / "image" / "c" / "0" / "0" / "0" / "0").open("r+b") as file:
+    run("shm-data", "verify", store)
+    with (store / "images" / "image" / "c" / "0" / "0" / "0" / "0").open("r+b") as file:
         file.truncate(20)
-    run("shm-data", "verify", "--repair", store, code=1)
+    flip_a_byte(store / "foregrounds" / "alpha" / "c" / "2" / "0" / "0")
+    flip_a_byte(store / "recipe" / "c" / "0" / "0")
+    (store / "backgrounds" / "file" / "c" / "0" / "0").unlink()
+    told = json.loads(run("shm-data", "verify", store, "--repair", "--json", code=1).stdout)
+    named = [("images/image", 0), ("foregrounds/alpha", 2), ("recipe", 0), ("backgrounds/file", 0)]
+    assert sorted((each["array"], each["shard"]) for each in told["damages"]) == sorted(named)
+    assert "not finished" in run("shm-data", "verify", store, code=1).stderr
+    assert inspected(store)["complete"] is False
     run(*composite(folder, store))
+    run("shm-data", "verify", store)
     assert all_files(store) == all_files(folder / "train.zarr")
+
+
+def test_a_part_of_composites_is_not_taken_for_a_store(folder: Path) -> None:
+    told = run("shm-data", "verify", folder / "train.zarr" / "images", "--repair", code=1)
+    assert "part of the composites" in told.stderr
+
+
+def test_a_person_moved_to_the_test_split_by_hand_is_found(folder: Path, tmp_path: Path) -> None:
+    store = tmp_path / "lazy.zarr"
+    shutil.copytree(folder / "lazy.zarr", store)
+    slot, person = next(open_composites(store).foregrounds.samples("train"))
+    array = zarr.open_group(store / "foregrounds", mode="r+")["record"]
+    record = decode_record(np.asarray(array[slot]))  # type: ignore[index]
+    assert record == person
+    array[slot] = encode_record(record | {"split": "test"})  # type: ignore[index]
+    told = run("shm-data", "verify", store, code=1).stderr
+    assert f"leak: the person {person['id']} is in test, but pasted with" in told
+    found = json.loads(run("shm-data", "verify", store, "--json", code=1).stdout)
+    assert (found["sound"], found["damages"]) == (False, [])
+    assert all(f"the person {person['id']} is in test" in leak for leak in found["leaks"])
+    assert found["leaks"]
+
+
+def lazily(folder: Path, out: Path, *options: object, code: int = 0) -> dict[str, object]:
+    """Composite one recipe a person, and say what is in the store."""
+    words = ("shm-data", "composite", folder / "people.zarr", out, "--lazy")
+    run(*words, "--per-foreground", 1, "--workers", 1, *options, code=code)
+    return inspected(out)
+
+
+def reasons(described: dict[str, object]) -> dict[str, str]:
+    left_out = described["left_out"]
+    assert isinstance(left_out, list)
+    return {reject["source"]: reject["reason"] for reject in left_out}
+
+
+def sources(described: dict[str, object]) -> set[str]:
+    used = described["backgrounds"]
+    assert isinstance(used, list)
+    return {each["source"] for each in used}
+
+
+def test_a_background_that_can_t_be_used_is_left_out_with_its_reason(
+    folder: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    noise = np.random.default_rng(5).integers(0, 256, (70, 80, 3), np.uint8)
+    Image.fromarray(noise[:15]).save(plain / "small.png")
+    for name in ("same.bmp", "same.png"):
+        Image.fromarray(noise).save(plain / name)
+    (plain / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    (plain / "empty.jpg").write_bytes(b"")
+    shutil.copy(folder / "raw" / "images" / "p0007.png", plain / "anna.png")
+    shutil.copy(folder / "backgrounds/VOC2012/JPEGImages/b001.jpg", plain / "z.jpg")
+    folders = ("--backgrounds", folder / "backgrounds", "--backgrounds", plain)
+    options = (*folders, "--unlabelled", "allow")
+    described = lazily(folder, tmp_path / "lazy.zarr", *options, code=1)
+    found = reasons(described)
+    person = "a person is annotated in it"
+    assert found.pop("plain/broken.jpg").startswith("damaged: ")
+    assert found == {
+        "VOC2012/JPEGImages/b003.jpg": person,
+        "VOC2012/JPEGImages/b004.jpg": person,
+        "plain/small.png": "80×15 pixels: to cover 64, it would be enlarged over 4 times",
+        "plain/same.png": "the same picture as plain/same.bmp",
+        "plain/empty.jpg": "the file is empty",
+        "plain/anna.png": "it is the photo of the person p0007",
+        "plain/z.jpg": "the same file as VOC2012/JPEGImages/b001.jpg",
+    }
+    assert not sources(described) & set(found)
+    assert "plain/same.bmp" in sources(described)
+    shown = run("shm-data", "inspect", tmp_path / "lazy.zarr").stdout
+    assert all(reason in shown for reason in found.values())
+
+
+def test_a_voc_photo_without_its_xml_is_left_out_unless_it_is_allowed(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "backgrounds", tmp_path / "backgrounds")
+    (tmp_path / "backgrounds/VOC2012/Annotations/b000.xml").unlink()
+    photo, options = "VOC2012/JPEGImages/b000.jpg", ("--backgrounds", tmp_path / "backgrounds")
+    described = lazily(folder, tmp_path / "without.zarr", *options)
+    assert reasons(described)[photo].startswith("not annotated: may show a person")
+    assert photo not in sources(described)
+    described = lazily(folder, tmp_path / "with.zarr", *options, "--unlabelled", "allow")
+    assert photo not in reasons(described)
+    assert photo in sources(described)
+
+
+def test_a_composite_leads_back_to_both_files_and_what_they_hold(folder: Path) -> None:
+    store = folder / "lazy.zarr"
+    _, record = next(open_composites(store).samples("test"))
+    words = ("shm-data", "inspect", store, "--sample", record["id"])
+    told = json.loads(run(*words, "--json").stdout)
+    assert (told["id"], told["recipe"]) == (record["id"], record["recipe"])
+    in_words = run(*words).stdout
+    for part, root in (("foreground", "raw"), ("background", "backgrounds")):
+        file = folder / root / told[part]["source"]
+        assert told[part]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert told[part]["sha256"] in in_words
+    refused = run("shm-data", "inspect", store, "--sample", "nobody-000", code=1)
+    assert "no sample 'nobody-000'" in refused.stderr
+
+
+def test_too_few_backgrounds_are_one_line_with_the_cure(folder: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for number in (1, 2):
+        photo = f"VOC2012/JPEGImages/b{number:03d}.jpg"
+        shutil.copy(folder / "backgrounds" / photo, plain)
+    words = ("shm-data", "composite", folder / "people.zarr", tmp_path / "x.zarr")
+    told = run(*words, "--backgrounds", plain, code=1).stderr
+    assert "no background may be used (2 × not annotated: may show a person" in told
+    assert "--unlabelled allow" in told
+    told = run(*words, "--backgrounds", plain, "--unlabelled", "allow", code=1).stderr
+    assert "2 backgrounds for 3 splits: none may be in two, so give more" in told
+    assert not (tmp_path / "x.zarr").exists()
+
+
+WRONG_USAGE = [
+    (("--protocol", "shm", "--per-foreground", 3), "decides --per-foreground: leave it out"),
+    (("--protocol", "shm", "--unlabelled", "allow"), "decides --unlabelled"),
+    (("--protocol", "shm", "--people", "allow", "--jpeg", 90), "decides --jpeg, --people"),
+    (("--protocol", "shm", "--lists", "lists"), "needs --lists, and only that does"),
+    (("--protocol", "composition-1k"), "composition-1k needs --lists"),
+    (("--protocol", "composition-1k", "--lists", "x", "--linear"), "decides --linear"),
+    (("--lists", "lists"), "needs --lists, and only that does"),
+    (("--placement", "turn"), "write keep, or some of move, scale, flip"),
+    (("--blur", "2,1"), "the first no larger than the second"),
+    (("--people-per-composite", 3), "3 is not in the range 1<=x<=2"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG_USAGE)
+def test_options_that_make_no_sense_together_are_wrong_usage(
+    folder: Path, tmp_path: Path, options: tuple[object, ...], message: str
+) -> None:
+    words = ("shm-data", "composite", folder / "people.zarr", tmp_path / "x.zarr")
+    told = run(*words, "--backgrounds", folder / "backgrounds", *options, code=2).stderr
+    assert message in " ".join(told.split())
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def test_every_option_gives_the_same_samples_in_both_forms(folder: Path, tmp_path: Path) -> None:
+    options: tuple[object, ...] = ("--people-per-composite", 2, "--linear")
+    options += ("--placement", "move,scale,flip")
+    options += ("--match-colours", "0.2,0.8", "--blur", "0,2", "--noise", "1,4", "--jpeg", "60,95")
+    words = (*composite(folder, tmp_path / "lazy.zarr"), *options, "--lazy")
+    run(*words)
+    run(*composite(folder, tmp_path / "train.zarr"), *options)
+    lazy, whole = (open_composites(tmp_path / f"{name}.zarr") for name in ("lazy", "train"))
+    assert list(lazy.samples()) == list(whole.samples())
+    for slot in range(0, lazy.slots, 3):
+        one, other = lazy.read(slot), whole.read(slot)
+        assert all(np.array_equal(one[name], other[name]) for name in one)
+    run("shm-data", "verify", tmp_path / "train.zarr")
+    refused = run(*words, "--noise", 3, code=1).stderr
+    assert "config.recipe.noise was [1.0, 4.0], now [3.0, 3.0]" in refused
+
+
+def test_both_forms_export_the_same_files(folder: Path, tmp_path: Path) -> None:
+    for name in ("lazy", "train"):
+        run("shm-data", "export", folder / f"{name}.zarr", tmp_path / name, "--split", "validation")
+    exported = all_files(tmp_path / "lazy")
+    assert exported == all_files(tmp_path / "train")
+    ids = {
+        record["id"] for _, record in open_composites(folder / "lazy.zarr").samples("validation")
+    }
+    names = ("image", "alpha", "trimap", "foreground", "background")
+    written = {name for name in exported if not name.startswith(".")}
+    assert written == {f"{name}/{each}.png" for name in names for each in ids}
+
+
+def test_a_store_of_another_form_is_refused_by_name(folder: Path) -> None:
+    refused = run(*composite(folder, folder / "train.zarr"), "--lazy", code=1)
+    assert "form was materialised, now lazy" in refused.stderr
+    refused = run("shm-data", "composite", folder / "train.zarr", folder / "x.zarr",
+                  "--backgrounds", folder / "backgrounds", code=1)  # fmt: skip
+    assert "give the store of `shm-data prepare`" in refused.stderr
 
 
 def test_the_people_are_never_overwritten_with_composites(folder: Path) -> None:
@@ -257,3 +487,14 @@ def test_all_of_a_group_share_the_split_that_the_corpus_names(tmp_path: Path) ->
     assert sorted(found.values()) == [
         ("anna", "train"), ("anna", "train"), ("bob", "test"), ("bob", "test"), ("carl", "train")
     ]  # fmt: skip
+
+
+def test_a_datasheet_says_what_is_in_a_store_and_where_it_came_from(folder: Path) -> None:
+    people = run("shm-data", "inspect", folder / "people.zarr", "--datasheet").stdout
+    assert people.startswith("# people.zarr\n")
+    assert "The raw corpus raw, read as folder." in people
+    page = run("shm-data", "inspect", folder / "train.zarr", "--datasheet").stdout
+    for line in ("| VOC2012 | ", "| a person is annotated in it | 2 |", "## To be filled in"):
+        assert line in page, page
+    both = ("shm-data", "inspect", folder / "train.zarr", "--datasheet", "--json")
+    assert "--datasheet is a page of its own" in run(*both, code=2).stderr

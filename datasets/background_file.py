@@ -1,0 +1,85 @@
+"""A background as it goes into a store: its own file where that is small, else a smaller JPEG."""
+
+import hashlib
+from dataclasses import dataclass
+
+from shm.datasets.background import Background
+from shm.datasets.image import MAX_PIXELS, ImageError, read_photo
+from shm.datasets.jpeg import encode_jpeg
+from shm.pipeline.resize import resize
+from shm.pipeline.values import RgbImage, Size
+
+LARGEST = 2**20
+"""Bytes of a file above which it is encoded again, if it may be."""
+
+QUALITIES = (95, 90, 80, 70, 50, 25)
+"""Of the JPEG: the first that gives no more than `LARGEST` bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is kept of a background.
+
+    `content` are the bytes, `photo` what they hold, `encoding` says whether they are the ``file``
+    itself or another ``JPEG``. `sha256` is the file's, `pixels` that of the photo in it: two files
+    of one picture share it, whichever of them is kept as it is.
+    """
+
+    content: bytes
+    photo: RgbImage
+    encoding: str
+    sha256: str
+    pixels: str
+
+    @property
+    def size(self) -> Size:
+        """Return the photo's (height, width)."""
+        return self.photo.shape[0], self.photo.shape[1]
+
+
+def keep(
+    background: Background, cover: int | None, *, max_pixels: int = MAX_PIXELS, largest: int
+) -> Kept:
+    """Read a background, and return what is to be kept of it.
+
+    The file itself, if it has at most `largest` bytes and no side to spare: the pixels are those
+    that everybody decodes from it. Otherwise it is reduced until its shorter side is `cover`, and
+    encoded as JPEG: since a background is no label, nothing is lost but bytes.
+
+    Parameters
+    ----------
+    cover : int or None
+        Pixels that the shorter side of a background needs at most; None keeps every file.
+    max_pixels : int
+        Height × width above which a file is refused undecoded.
+    largest : int
+        Bytes that a file may have.
+
+    Raises
+    ------
+    ImageError
+        The file can't be read.
+    """
+    content = background.path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    photo = read_photo(background.path, max_pixels=max_pixels, content=content)
+    pixels = hashlib.sha256(photo.tobytes()).hexdigest()
+    height, width = photo.shape[:2]
+    spare = cover is not None and min(height, width) > cover
+    if len(content) <= largest and not spare:
+        return Kept(content=content, photo=photo, encoding="file", sha256=sha256, pixels=pixels)
+    if spare and cover is not None:
+        scale = cover / min(height, width)
+        photo = resize(photo, (max(cover, round(height * scale)), max(cover, round(width * scale))))
+    for quality in QUALITIES:
+        content = encode_jpeg(photo, quality)
+        if len(content) <= largest:
+            decoded = read_photo(background.path, max_pixels=max_pixels, content=content)
+            return Kept(
+                content=content,
+                photo=decoded,
+                encoding=f"JPEG {quality}",
+                sha256=sha256,
+                pixels=pixels,
+            )
+    raise ImageError(f"more than {largest / 1e6:g} MB, even as a small JPEG", background.path)
