@@ -48,8 +48,8 @@ from benchmarks.common.four_pngs import read_four_pngs, write_four_pngs
 from benchmarks.common.memory import peak
 from benchmarks.common.simulated import SHARE, Scale, write_lazy_store, write_people, write_recipes
 from benchmarks.common.table import finite, show
-from shm.datasets.composites import Form, open_composites
-from shm.datasets.planning import RecipeConfig
+from shm.datasets.composites.planning import RecipeConfig
+from shm.datasets.composites.store import Form, open_composites
 from shm.datasets.sample import SampleConfig
 from shm.datasets.store import open_store
 from shm.pipeline.prepare import PrepareConfig

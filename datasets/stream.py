@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from shm.datasets.damage import StoreError
-from shm.datasets.samples import Samples, open_samples
+from shm.datasets.opening import Samples, open_samples
 from shm.datasets.store import Arrays
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator

@@ -21,7 +21,7 @@ from benchmarks.refine import (
     summary,
     trimap_around,
 )
-from shm.datasets.composites import open_composites
+from shm.datasets.composites.store import open_composites
 from shm.datasets.files import write_jpeg, write_png
 from shm.datasets.image import read_photo
 from shm.pipeline.composite import BackgroundCrop, cover_size, cut_background

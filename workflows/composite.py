@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from shm.datasets.background_file import LARGEST, keep
-from shm.datasets.backgrounds import Background, distinct_pictures
-from shm.datasets.composites import CompositeStore, Form, create_composites, open_composites
-from shm.datasets.planning import plan_recipes
-from shm.datasets.protocols import plan_lists
-from shm.datasets.recipe import Recipe
+from shm.datasets.backgrounds.background import Background
+from shm.datasets.backgrounds.choose import distinct_pictures
+from shm.datasets.backgrounds.keep import LARGEST, keep
+from shm.datasets.composites.planning import plan_recipes
+from shm.datasets.composites.protocols import plan_lists
+from shm.datasets.composites.recipe import Recipe
+from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
 from shm.datasets.record import Record
 from shm.datasets.store import Arrays, Store, open_store
 from shm.pipeline.placement import Extent, extent_of

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.composites import CompositeStore
+from shm.datasets.composites.store import CompositeStore
+from shm.datasets.opening import Samples, open_samples
 from shm.datasets.record import Record
-from shm.datasets.samples import Samples, open_samples
 from shm.workflows.inspect import flatten, inspect_store
 
 Rows = Iterable[Sequence[object]]

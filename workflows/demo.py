@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shm.datasets.composites import open_composites
+from shm.datasets.composites.store import open_composites
 from shm.datasets.files import write_png
 from shm.datasets.store import open_store
 from shm.inference import predict_alpha

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.samples import open_samples
+from shm.datasets.opening import open_samples
 from shm.datasets.stream import slots_of
 from shm.inference import predict_alpha
 from shm.metrics import ALL_METRICS, score

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from shm.datasets.files import write_bytes, write_png
-from shm.datasets.samples import open_samples
+from shm.datasets.opening import open_samples
 from shm.pipeline.errors import ShmError
 from shm.workflows.progress import progress
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from shm.datasets.composites import CompositeStore
+from shm.datasets.composites.store import CompositeStore
+from shm.datasets.opening import Samples, open_samples
 from shm.datasets.record import Record
-from shm.datasets.samples import Samples, open_samples
 from shm.pipeline.errors import ShmError
 from shm.pipeline.quality import worst_figure
 from shm.workflows.outcome import reject_of

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shm.datasets.composites import create_composites, open_composites
+from shm.datasets.composites.store import create_composites, open_composites
 from shm.workflows.composite import copy_shards, make_images
 from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.outcome import Outcome

@@ -5,24 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from shm.datasets.backgrounds import (
-    Background,
-    Policy,
-    choose_backgrounds,
-    find_all_backgrounds,
-    large_enough,
-)
-from shm.datasets.corpus import Reject
-from shm.datasets.image import MAX_PIXELS
-from shm.datasets.name_lists import read_lists
-from shm.datasets.planning import PlanError, RecipeConfig
-from shm.datasets.protocols import (
+from shm.datasets.backgrounds.background import Background
+from shm.datasets.backgrounds.choose import Policy, choose_backgrounds, large_enough
+from shm.datasets.backgrounds.find import find_all_backgrounds
+from shm.datasets.composites.name_lists import read_lists
+from shm.datasets.composites.planning import PlanError, RecipeConfig
+from shm.datasets.composites.protocols import (
     Pasting,
     Protocol,
     match_lists,
     require_as_published,
     shm_counts,
 )
+from shm.datasets.corpus import Reject
+from shm.datasets.image import MAX_PIXELS
 from shm.datasets.record import Record
 from shm.datasets.splits import SPLITS, SplitConfig, assign_splits
 from shm.datasets.store import Store, open_store

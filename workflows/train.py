@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.composites import CompositeStore
+from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import StoreError
-from shm.datasets.samples import open_samples
+from shm.datasets.opening import open_samples
 from shm.datasets.stream import CropConfig, training_batches, whole_samples
 from shm.inference import choose_device
 from shm.pipeline.errors import ShmError

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shm.datasets.composites import CompositeStore
+from shm.datasets.composites.leaks import leaks_among, leaks_of_composites
+from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import Damage, DamageError
-from shm.datasets.leaks import leaks_among, leaks_of_composites
-from shm.datasets.samples import Samples, open_samples
+from shm.datasets.opening import Samples, open_samples
 from shm.workflows.progress import progress
 
 

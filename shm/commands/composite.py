@@ -120,7 +120,7 @@ def command(context: click.Context, /, store: Path, out: Path, **options: Any) -
     \b
     shm-data composite people.zarr train.zarr --backgrounds VOC2012 --backgrounds COCO
     """  # noqa: D301
-    from shm.datasets.planning import PlanError, RecipeConfig
+    from shm.datasets.composites.planning import PlanError, RecipeConfig
     from shm.workflows.composite import composite_store
     from shm.workflows.engine import ClusterConfig
     from shm.workflows.sources import CompositeRun

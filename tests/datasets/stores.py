@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shm.datasets.composites import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.composites.planning import RecipeConfig, plan_recipes
+from shm.datasets.composites.recipe import Recipe
+from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
 from shm.datasets.jpeg import encode_jpeg, through_jpeg
-from shm.datasets.planning import RecipeConfig, plan_recipes
-from shm.datasets.recipe import Recipe
 from shm.datasets.record import Record
 from shm.datasets.store import FIELDS, Arrays, Store, create_store, open_store
 from shm.pipeline.composite import blend

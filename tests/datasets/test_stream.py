@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shm.datasets.composites import Form
+from shm.datasets.composites.store import Form
 from shm.datasets.damage import DamageError, StoreError
-from shm.datasets.samples import open_samples
+from shm.datasets.opening import open_samples
 from shm.datasets.stream import (
     CropConfig,
     CropDataset,

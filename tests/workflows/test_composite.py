@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shm.datasets.planning import RecipeConfig
+from shm.datasets.composites.planning import RecipeConfig
 from shm.workflows.composite import ImageJob, image_shard
 from tests.datasets.stores import write_store
 

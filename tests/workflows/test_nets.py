@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shm.datasets.composites import Form
+from shm.datasets.composites.store import Form
 from tests.datasets.stores import EVERY_OPTION, all_files, write_people, write_store
 from tests.workflows.corpora import command, kill_when, run
 

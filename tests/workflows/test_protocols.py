@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shm.cli import data
-from shm.datasets.composites import CompositeStore, open_composites
+from shm.datasets.composites.store import CompositeStore, open_composites
 from tests.workflows.adobe import Pasted, Tree, hair, photo, save, write_tree
 from tests.workflows.corpora import run, write_backgrounds
 

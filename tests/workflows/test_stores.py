@@ -10,7 +10,7 @@ import pytest
 import zarr
 from PIL import Image
 
-from shm.datasets.composites import open_composites
+from shm.datasets.composites.store import open_composites
 from shm.datasets.record import decode_record, encode_record
 from shm.datasets.store import open_store
 from tests.datasets.stores import all_files, flip_a_byte

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from shm.datasets.background import Background
+from shm.datasets.backgrounds.background import Background
 from shm.datasets.image import MAX_PIXELS, ImageError, read_photo
 from shm.datasets.jpeg import encode_jpeg
 from shm.pipeline.resize import resize

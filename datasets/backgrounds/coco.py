@@ -13,7 +13,7 @@ from typing import IO
 import ijson
 from ijson import JSONError
 
-from shm.datasets.background import Background, BackgroundError, merged, plain
+from shm.datasets.backgrounds.background import Background, BackgroundError, merged, plain
 from shm.datasets.tree import Tree
 
 _PREFIX = "instances_"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shm.datasets.recipe import COLUMNS, NOBODY, Recipe
+from shm.datasets.composites.recipe import COLUMNS, NOBODY, Recipe
 from shm.pipeline.composite import BackgroundCrop
 from shm.pipeline.placement import Placement
 

@@ -11,13 +11,14 @@ import pytest
 import zarr
 from PIL import Image
 
-from shm.datasets import composites as composites_module
-from shm.datasets.composites import FIELDS, CompositeStore, Form, composite_id, open_composites
+from shm.datasets.composites import store as composites_module
+from shm.datasets.composites.planning import RecipeConfig
+from shm.datasets.composites.recipe import COLUMNS, Recipe
+from shm.datasets.composites.render import FIELDS, composite_id
+from shm.datasets.composites.store import CompositeStore, Form, open_composites
 from shm.datasets.damage import DamageError, StoreError
 from shm.datasets.jpeg import through_jpeg
-from shm.datasets.planning import RecipeConfig
-from shm.datasets.recipe import COLUMNS, Recipe
-from shm.datasets.samples import open_samples
+from shm.datasets.opening import open_samples
 from shm.datasets.store import open_store
 from shm.pipeline.composite import blend, blend_linear
 from shm.pipeline.resize import enlarge_with_opencv

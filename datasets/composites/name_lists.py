@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shm.datasets.background import Background
+from shm.datasets.backgrounds.background import Background
+from shm.datasets.composites.planning import PlanError
 from shm.datasets.duplicates import equal_files
 from shm.datasets.files import file_sha256
-from shm.datasets.planning import PlanError
 from shm.datasets.record import Record
 from shm.datasets.tree import printable, stem_of
 

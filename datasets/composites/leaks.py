@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.composites import CompositeStore
+from shm.datasets.composites.store import CompositeStore
 from shm.datasets.record import Record
 
 NAMED = 5

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypeAlias
 
-from shm.datasets.composites import CompositeStore, open_composites
+from shm.datasets.composites.store import CompositeStore, open_composites
 from shm.datasets.damage import StoreError
 from shm.datasets.store import Store, open_group, open_store
 

@@ -15,15 +15,13 @@ from typing import Any, Literal
 
 import numpy as np
 import zarr
-from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 from zarr.core.sync import sync
 
+from shm.datasets.composites.recipe import COLUMNS, NOBODY, Recipe
+from shm.datasets.composites.render import FIELDS, Renderer, composite_id
 from shm.datasets.damage import Damage, DamageError, StoreError
-from shm.datasets.image import read_photo
-from shm.datasets.jpeg import through_jpeg
-from shm.datasets.recipe import COLUMNS, NOBODY, Recipe
 from shm.datasets.record import Record
 from shm.datasets.store import (
     FORMAT,
@@ -35,35 +33,14 @@ from shm.datasets.store import (
     open_store,
     require_complete,
 )
-from shm.pipeline.composite import (
-    Subject,
-    Weighted,
-    blend,
-    blend_linear,
-    cut_background,
-    join,
-    weigh,
-)
 from shm.pipeline.enlarge import Enlarge, enlarge
-from shm.pipeline.placement import KEEP, place
-from shm.pipeline.realism import add_noise, blur, match_colours
-from shm.pipeline.seed import digest, generator
+from shm.pipeline.seed import digest
 from shm.pipeline.values import RgbImage
 
 Form = Literal["lazy", "materialised"]
 
-FIELDS = ("image", "alpha", "trimap", "foreground", "background")
-"""The arrays of a sample."""
-
 RECIPE_ROWS, RECIPE_SHARD = 1024, 65_536
 """Recipes that are one inner chunk, and one shard."""
-
-RECORDS_KEPT = 4096
-"""Records of people, and of backgrounds, that each process that reads keeps: 2 kB each."""
-
-PEOPLE_KEPT = 2
-BACKGROUND_BYTES_KEPT = 256 * 2**20
-"""How much is kept decoded by each process that reads: the people before last, and photos."""
 
 
 def create_composites(
@@ -164,25 +141,21 @@ class CompositeStore:
     def __init__(self, path: Path, group: zarr.Group, *, by: Enlarge = enlarge) -> None:
         self.path = path
         self._group = group
-        self._by = by
         self.attributes: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
         self.form: Form = self.attributes["form"]
         self.slots: int = self.attributes["slots"]
         self.canvas: int = self.attributes["canvas"]
-        self._config: dict[str, Any] = self.attributes["config"]
         self.foregrounds = self._part("foregrounds")
         self.backgrounds = self._part("backgrounds")
         self.images = self._part("images") if self.form == "materialised" else None
-        # Kept by each store that is open, so that both go together.
-        self._person = lru_cache(RECORDS_KEPT)(self.foregrounds.record)
-        self._scene = lru_cache(RECORDS_KEPT)(self.backgrounds.record)
-        self._recipe = lru_cache(1)(self._read_recipe)  # for a sample's record, then its arrays
-        self._subject = lru_cache(PEOPLE_KEPT)(self._read_subject)
-        self._weighted = lru_cache(PEOPLE_KEPT)(self._weigh)
-        photos: LRUCache[Any, RgbImage] = LRUCache(
-            BACKGROUND_BYTES_KEPT, getsizeof=lambda photo: photo.nbytes
+        self._renderer = Renderer(
+            self.foregrounds,
+            self.backgrounds,
+            seed=self.attributes["config"]["seed"],
+            linear=self.attributes["config"]["recipe"]["linear"],
+            by=by,
         )
-        self._photo = cached(photos)(self._read_photo)
+        self._recipe = lru_cache(1)(self._read_recipe)  # for a sample's record, then its arrays
 
     def _part(self, name: str) -> Store:
         writable = not self._group.read_only
@@ -324,10 +297,10 @@ class CompositeStore:
         wanted = FIELDS if names is None else names
         recipe = self._recipe(slot)
         if self.images is None:
-            return self._make(recipe, wanted)
-        arrays = self._make(recipe, [name for name in wanted if name != "image"])
+            return self._renderer.make(recipe, wanted)
+        arrays = self._renderer.make(recipe, [name for name in wanted if name != "image"])
         if "image" in wanted:
-            size = self._person(recipe.foreground)["size"]
+            size = self._renderer.person(recipe.foreground)["size"]
             arrays |= self.images.read(slot, {"size": size}, ["image"])
         return {name: arrays[name] for name in FIELDS if name in wanted}
 
@@ -335,60 +308,7 @@ class CompositeStore:
         """Yield the id and the image of some samples, made from their recipes."""
         for row in self._rows(slice(slots.start, slots.stop)):
             recipe = Recipe.of(row)
-            yield self._id(recipe), self._make(recipe, ["image"])["image"]
-
-    def _make(self, recipe: Recipe, names: Sequence[str]) -> Arrays:
-        """Make the arrays of these names from the recipe."""
-        subject = self._placed(recipe)
-        arrays: Arrays = {"alpha": subject.alpha, "trimap": subject.trimap}
-        if {"image", "background"} & set(names) or recipe.match:
-            size = subject.alpha.shape[0], subject.alpha.shape[1]
-            scene = self._photo(recipe.background)
-            cut = cut_background(scene, recipe.crop, size, by=self._by)
-            arrays["background"] = blur(cut, recipe.blur)
-        arrays["foreground"] = subject.foreground
-        if recipe.match:
-            arrays["foreground"] = match_colours(
-                subject.foreground, subject.alpha, arrays["background"], recipe.match
-            )
-        if "image" in names:
-            image = self._mixed(recipe, arrays)
-            if recipe.noise:
-                random = generator(self._config["seed"], "noise", self._id(recipe))
-                image = add_noise(image, recipe.noise, random)
-            arrays["image"] = through_jpeg(image, recipe.jpeg) if recipe.jpeg else image
-        return {name: arrays[name] for name in FIELDS if name in names}
-
-    def _mixed(self, recipe: Recipe, arrays: Arrays) -> RgbImage:
-        """Return αF + (1 − α)B."""
-        if self._config["recipe"]["linear"]:
-            return blend_linear(arrays["foreground"], arrays["alpha"], arrays["background"])
-        if recipe.placement == KEEP and recipe.second == NOBODY and not recipe.match:
-            return self._weighted(recipe.foreground).over(arrays["background"])
-        return blend(arrays["foreground"], arrays["alpha"], arrays["background"])
-
-    def _weigh(self, slot: int) -> Weighted:
-        subject = self._subject(slot)
-        return weigh(subject.foreground, subject.alpha)
-
-    def _placed(self, recipe: Recipe) -> Subject:
-        """Return the person as they stand in the composite, with the one behind, if any."""
-        first = self._subject(recipe.foreground)
-        size = first.alpha.shape[0], first.alpha.shape[1]
-        subject = place(first, recipe.placement, size, by=self._by)
-        if recipe.second == NOBODY:
-            return subject
-        second = place(self._subject(recipe.second), recipe.second_placement, size, by=self._by)
-        return join(subject, second)
-
-    def _read_subject(self, slot: int) -> Subject:
-        return Subject(**self.foregrounds.read(slot, self._person(slot)))
-
-    def _read_photo(self, slot: int) -> RgbImage:
-        record = self._scene(slot)
-        content = self.backgrounds.read_file(slot, record["bytes"])
-        height, width = record["size"]
-        return read_photo(Path(record["source"]), max_pixels=height * width, content=content)
+            yield self._renderer.id_of(recipe), self._renderer.make(recipe, ["image"])["image"]
 
     def _read_recipe(self, slot: int) -> Recipe:
         return Recipe.of(self._rows(slice(slot, slot + 1))[0])
@@ -408,14 +328,14 @@ class CompositeStore:
             "command that made it"
         )
 
-    def _id(self, recipe: Recipe) -> str:
-        return composite_id(self._person(recipe.foreground)["id"], recipe.number)
-
     def _described(self, recipe: Recipe) -> Record:
         """Return the record of a composite: whose it is, what is behind it, how it was made."""
-        person, scene = self._person(recipe.foreground), self._scene(recipe.background)
+        person, scene = (
+            self._renderer.person(recipe.foreground),
+            self._renderer.scene(recipe.background),
+        )
         record: Record = {
-            "id": self._id(recipe),
+            "id": self._renderer.id_of(recipe),
             "source": person["source"],
             "group": person["group"],
             "split": person["split"],
@@ -426,7 +346,7 @@ class CompositeStore:
             "quality": person.get("quality", {}),
         }
         if recipe.second != NOBODY:
-            behind = self._person(recipe.second)
+            behind = self._renderer.person(recipe.second)
             record["second"] = {"slot": recipe.second, **_origin(behind)}
         return record
 
@@ -465,11 +385,6 @@ class CompositeStore:
     def bytes_on_disk(self) -> int:
         """Return the size of every file of the store together."""
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
-
-
-def composite_id(person: str, number: int) -> str:
-    """Return the id of a composite: its person's, and a number."""
-    return f"{person}-{number:03d}"
 
 
 def _origin(record: Record) -> dict[str, Any]:

@@ -10,15 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shm.datasets.backgrounds import (
-    Background,
-    BackgroundError,
-    choose_backgrounds,
-    distinct_pictures,
-    find_all_backgrounds,
-    find_backgrounds,
-    large_enough,
-)
+from shm.datasets.backgrounds.background import Background, BackgroundError
+from shm.datasets.backgrounds.choose import choose_backgrounds, distinct_pictures, large_enough
+from shm.datasets.backgrounds.find import find_all_backgrounds, find_backgrounds
 
 
 def save(path: Path, number: int) -> Path:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shm.datasets.pairing import PairingError, pair_backgrounds
+from shm.datasets.composites.pairing import PairingError, pair_backgrounds
 
 
 @given(

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
-from shm.datasets.background import Background
+from shm.datasets.backgrounds.background import Background
 from shm.datasets.tree import Tree, folders_of, stem_of
 
 PEOPLE = frozenset({"person", "people", "pedestrian"})

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from PIL.Image import Exif
 
-from shm.datasets.background import Background
-from shm.datasets.background_file import LARGEST, QUALITIES, keep
+from shm.datasets.backgrounds.background import Background
+from shm.datasets.backgrounds.keep import LARGEST, QUALITIES, keep
 from shm.datasets.image import ImageError, read_photo
 from shm.datasets.jpeg import encode_jpeg, through_jpeg
 from shm.pipeline.resize import resize

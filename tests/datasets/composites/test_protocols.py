@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from shm.datasets.background import Background
-from shm.datasets.name_lists import Listed, file_of_2017, match_backgrounds, match_people
-from shm.datasets.planning import PlanError
-from shm.datasets.protocols import (
+from shm.datasets.backgrounds.background import Background
+from shm.datasets.composites.name_lists import Listed, file_of_2017, match_backgrounds, match_people
+from shm.datasets.composites.planning import PlanError
+from shm.datasets.composites.protocols import (
     Pasting,
     match_lists,
     plan_lists,

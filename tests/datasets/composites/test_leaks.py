@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import zarr
 
-from shm.datasets.composites import open_composites
-from shm.datasets.leaks import leaks_among, leaks_of_composites
+from shm.datasets.composites.leaks import leaks_among, leaks_of_composites
+from shm.datasets.composites.store import open_composites
 from shm.datasets.record import decode_record, encode_record
 from tests.datasets.stores import EVERY_OPTION, write_store
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shm.datasets.planning import PlanError, RecipeConfig, by_split, plan_recipes
-from shm.datasets.recipe import NOBODY, Recipe
+from shm.datasets.composites.planning import PlanError, RecipeConfig, by_split, plan_recipes
+from shm.datasets.composites.recipe import NOBODY, Recipe
 from shm.datasets.record import Record
 from shm.pipeline.composite import cover_size
 from shm.pipeline.placement import KEEP, Extent

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shm.datasets.composites import composite_id
-from shm.datasets.pairing import pair_backgrounds
-from shm.datasets.recipe import NOBODY, Recipe
+from shm.datasets.composites.pairing import pair_backgrounds
+from shm.datasets.composites.recipe import NOBODY, Recipe
+from shm.datasets.composites.render import composite_id
 from shm.datasets.record import Record
 from shm.pipeline.composite import choose_crop
 from shm.pipeline.errors import ShmError

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shm.datasets.background import Background
-from shm.datasets.name_lists import Listed, match_backgrounds, match_people
-from shm.datasets.planning import PlanError
-from shm.datasets.recipe import Recipe
+from shm.datasets.backgrounds.background import Background
+from shm.datasets.composites.name_lists import Listed, match_backgrounds, match_people
+from shm.datasets.composites.planning import PlanError
+from shm.datasets.composites.recipe import Recipe
 from shm.datasets.record import Record
 from shm.pipeline.composite import BackgroundCrop, cover_size
 

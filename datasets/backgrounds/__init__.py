@@ -1,0 +1,1 @@
+"""Photos to paste people on: found, chosen, and kept."""

@@ -1,0 +1,1 @@
+"""Composites: how they are planned, written down as recipes, and made of them."""
