@@ -21,7 +21,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
-from zarr.core.buffer import default_buffer_prototype
+from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync
 
 from shm.datasets.damage import Damage, DamageError, StoreError
@@ -44,7 +44,7 @@ FIELDS: dict[Kind, dict[str, int]] = {
 """Channels of each array of a kind of store, in the order in which a shard is written; a file has
 none, it is a row of bytes."""
 
-LEVELS: dict[Kind, int] = {"images": -3}
+LEVELS: dict[Kind, int] = {"images": -5}
 """Levels of Zstandard; composites are written faster, since there are so many of them."""
 
 
@@ -442,8 +442,12 @@ class Store:
         sync(self._group.store.set(self._key(name, shard), buffer))
 
     def _bytes(self, name: str, shard: int) -> bytes | None:
-        stored = sync(self._group.store.get(self._key(name, shard), default_buffer_prototype()))
+        stored = self._stored(name, shard)
         return None if stored is None else stored.to_bytes()
 
+    def _stored(self, name: str, shard: int) -> Buffer | None:
+        return sync(self._group.store.get(self._key(name, shard), default_buffer_prototype()))
+
     def _digest(self, name: str, shard: int) -> bytes:
-        return hashlib.sha256(self._bytes(name, shard) or b"").digest()
+        stored = self._stored(name, shard)
+        return hashlib.sha256(b"" if stored is None else stored.as_numpy_array().data).digest()
