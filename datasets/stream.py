@@ -23,6 +23,9 @@ from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN
 
+JUDGED = ("image", "alpha", "trimap")
+"""The arrays that a matte is judged by."""
+
 Draw = tuple[int, int]
 """(epoch, index of the sample in its split)."""
 
@@ -185,9 +188,9 @@ def leave_interrupts_to_the_trainer(_worker: int) -> None:
 
 
 def whole_samples(path: Path, split: str, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """Yield a split's samples whole, one at a time: tensors as in `CropDataset`, batch of one.
+    """Yield what a matte is judged by, of a split's samples, whole and one at a time.
 
-    With a `limit`, samples are taken evenly from the whole split.
+    Tensors as in `CropDataset`, in batches of one: ``image``, ``alpha``, ``trimap``. With a `limit`, samples are taken evenly from the whole split.
     """
     store = open_samples(path)
     slots = slots_of(store, split)
@@ -195,7 +198,7 @@ def whole_samples(path: Path, split: str, limit: int | None = None) -> Iterator[
         slots = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
     for slot in slots.tolist():
         record = store.record(slot)
-        arrays = store.read(slot, record)
+        arrays = store.read(slot, record, JUDGED)
         yield {
             "id": [record["id"]],
             "size": [tuple(record["size"])],

@@ -56,8 +56,13 @@ def test_one_cluster_serves_several_commands_and_keeps_their_memory() -> None:
 
 def test_a_cluster_that_nobody_needs_is_not_asked_for() -> None:
     nowhere = ClusterConfig(scheduler="tcp://127.0.0.1:1")
+    with SharedCluster(nowhere) as shared:
+        with pytest.raises(EngineError, match="no Dask scheduler answers"):
+            list(run_tasks(len, [""], shared))
+    done = []
     with SharedCluster(nowhere):
-        pass
+        done.append("nothing that needs it")
+    assert done
 
 
 def test_two_clusters_at_once_are_not_in_each_other_s_way() -> None:
