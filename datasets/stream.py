@@ -190,7 +190,8 @@ def leave_interrupts_to_the_trainer(_worker: int) -> None:
 def whole_samples(path: Path, split: str, limit: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield what a matte is judged by, of a split's samples, whole and one at a time.
 
-    Tensors as in `CropDataset`, in batches of one: ``image``, ``alpha``, ``trimap``. With a `limit`, samples are taken evenly from the whole split.
+    Tensors as in `CropDataset`, in batches of one: ``image``, ``alpha``, ``trimap``. With a
+    `limit`, samples are taken evenly from the whole split.
     """
     store = open_samples(path)
     slots = slots_of(store, split)
