@@ -56,9 +56,11 @@ def test_one_cluster_serves_several_commands_and_keeps_their_memory() -> None:
 
 def test_a_cluster_that_nobody_needs_is_not_asked_for() -> None:
     nowhere = ClusterConfig(scheduler="tcp://127.0.0.1:1")
-    with SharedCluster(nowhere) as shared:
-        with pytest.raises(EngineError, match="no Dask scheduler answers"):
-            list(run_tasks(len, [""], shared))
+    with (
+        pytest.raises(EngineError, match="no Dask scheduler answers"),
+        SharedCluster(nowhere) as it,
+    ):
+        list(run_tasks(len, [""], it))
     done = []
     with SharedCluster(nowhere):
         done.append("nothing that needs it")
