@@ -10,6 +10,7 @@ Prepared people are one store. Composites (`shm.datasets.composites`) are severa
 """
 
 import hashlib
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -190,6 +191,12 @@ def require_complete(path: Path, layout: Mapping[str, Any], *, incomplete: bool)
         raise StoreError(f"{path}: not finished; run the command that makes it again to carry on")
 
 
+def seal(attributes: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a store says of itself, whether it is complete apart."""
+    said = {name: value for name, value in attributes.items() if name not in ("seal", "complete")}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 class Store:
     """A store at rest, read slot by slot and written shard by shard."""
 
@@ -305,7 +312,12 @@ class Store:
     def mark(self, *, complete: bool) -> None:
         """Say whether every shard stands."""
         self.attributes["complete"] = complete
+        self.attributes["seal"] = seal(self.attributes)
         self._group.attrs["shm"] = self.attributes
+
+    def is_sealed(self) -> bool:
+        """Return whether the store says of itself what it said when it was finished."""
+        return bool(self.attributes.get("seal") == seal(self.attributes))
 
     # ---------------------------------------------------------------- reading
 

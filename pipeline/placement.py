@@ -22,6 +22,10 @@ REACH = 0.25
 """How far a subject is moved at most, as a share of the composite's side."""
 
 
+ASIDE = 0.25
+"""How far a subject stands beside another one at least, as a share of the composite's width."""
+
+
 class PlacementError(ShmError, ValueError):
     """There is no such way to place a subject."""
 
@@ -90,7 +94,7 @@ def choose_placement(
     moves: Collection[Move],
     random: np.random.Generator,
     *,
-    aside: float = 0.0,
+    beside: float | None = None,
 ) -> Placement:
     """Choose at random where a subject stands in a frame, around the middle of its lower side.
 
@@ -107,8 +111,9 @@ def choose_placement(
         What may differ from where the subject stood; none of them leaves it where it was.
     random : numpy.random.Generator
         Always gives the same number of draws, whatever is allowed.
-    aside : float
-        How far to the left or right at least, as a share of the frame's width.
+    beside : float, optional
+        The column in the frame that the subject keeps its distance from, on the side that is drawn
+        or, where a cut side holds it back there, on the other.
     """
     flip = bool(random.integers(2)) and "flip" in moves
     low, high = np.log(SCALES)
@@ -128,16 +133,31 @@ def choose_placement(
     tall, wide = scaled_size(subject.size, scale)
     top, left = frame[0] - tall, (frame[1] - wide) // 2
     if "move" in moves:
-        across = math.copysign(max(abs(across), aside), across)
         top, left = top + round(down * frame[0]), left + round(across * frame[1])
     row, column = subject.centre
     middle = scale * (width - column if flip else column)
+
+    def held(start: int) -> int:
+        return _held(start, wide, frame[1], middle, cut_left, cut_right)
+
+    if beside is not None:
+        away = math.copysign(ASIDE + abs(across), across) * frame[1]
+        sides = [held(round(beside + side - middle)) for side in (away, -away)]
+        distances = [abs(side + middle - beside) for side in sides]
+        near = distances[0] < ASIDE * frame[1] and distances[1] > distances[0]
+        left = sides[1] if near else sides[0]
     return Placement(
         scale=scale,
         top=_held(top, tall, frame[0], scale * row, subject.cut_top, subject.cut_bottom),
-        left=_held(left, wide, frame[1], middle, cut_left, cut_right),
+        left=held(left),
         flip=flip,
     )
+
+
+def placed_column(subject: Extent, placement: Placement) -> float:
+    """Return the column of the frame in which the middle of a placed subject stands."""
+    column = subject.size[1] - subject.centre[1] if placement.flip else subject.centre[1]
+    return placement.left + placement.scale * column
 
 
 def scaled_size(size: Size, scale: float) -> Size:

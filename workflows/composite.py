@@ -10,7 +10,7 @@ import numpy as np
 from shm.datasets.backgrounds.background import Background
 from shm.datasets.backgrounds.choose import distinct_pictures
 from shm.datasets.backgrounds.keep import LARGEST, keep
-from shm.datasets.composites.planning import plan_recipes
+from shm.datasets.composites.planning import plan_recipes, require_company
 from shm.datasets.composites.protocols import plan_lists
 from shm.datasets.composites.recipe import Recipe
 from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
@@ -25,6 +25,9 @@ from shm.workflows.resume import open_for_writing
 from shm.workflows.shards import make_missing_shards
 from shm.workflows.software import software_versions
 from shm.workflows.sources import CompositeError, CompositeRun, Sources, gather
+
+LETTERS, CLASSES = 80, 20
+"""What is kept of what annotations say: a record has room for no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,7 @@ def composite_store(
     if run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
         largest = max(each.path.stat().st_size for each in sources.backgrounds)
     counts = sources.counts(run)
+    require_company(sources.records, run.recipe)
     slots = sum(counts.values())
     layout = {"form": form, "slots": slots, "canvas": sources.people.canvas}
     attributes = {
@@ -225,8 +229,8 @@ def _keep(background: Background, split: str, job: BackgroundJob) -> tuple[Array
         "size": kept.size,
         "bytes": len(kept.content),
         "encoding": kept.encoding,
-        "licence": background.licence,
-        "classes": background.classes,
+        "licence": background.licence and background.licence[:LETTERS],
+        "classes": [name[:LETTERS] for name in background.classes[:CLASSES]],
     }
     return {"file": np.frombuffer(kept.content, np.uint8)}, record
 

@@ -137,4 +137,4 @@ def _plain(value: object) -> str:
     """Return a value as one line that can't break the page: names of files may hold anything."""
     text = " ".join(str(value).split())
     text = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return re.sub(r"([\\|`<>])", r"\\\1", text)
+    return re.sub(r"([\\|`<>\[\]!*&])", r"\\\1", text)

@@ -27,6 +27,8 @@ def materialise(
     """
     if lazy.resolve() == target.resolve():
         raise CompositeError(f"{lazy} can't be its own copy: name another store")
+    if target.resolve().is_relative_to(lazy.resolve()):
+        raise CompositeError(f"{target} lies in {lazy}: name a store that stands by itself")
     source = open_composites(lazy)
     if source.form != "lazy":
         raise CompositeError(f"{lazy} has its images already")

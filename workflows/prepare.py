@@ -1,5 +1,6 @@
 """Raw photos and masks in, a store of training samples out."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
@@ -211,6 +212,7 @@ def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record
         "id": pair.id,
         "source": pair.image,
         "sha256": file_sha256(job.root / pair.image),
+        "pixels": hashlib.sha256(raw.image.tobytes()).hexdigest(),
         "annotations": files,
         "group": pair.group,
         "split": split,

@@ -54,6 +54,8 @@ def open_for_writing(
     if overwrite and path.exists():
         # Opening it first, so that nothing is ever deleted but a store of ours.
         _, layout = open_group(path)
+        if path.is_symlink():
+            raise ResumeError(f"{path} is a link: name the store that it leads to")
         if layout["kind"] != wanted["kind"]:
             raise ResumeError(
                 f"{path} holds {layout['kind']} samples: --overwrite replaces a store of its own "

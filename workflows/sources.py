@@ -95,6 +95,8 @@ def gather(
         raise CompositeError(
             f"{people} holds {source.kind} samples: give the store of `shm-data prepare`"
         )
+    if target.resolve().is_relative_to(people.resolve()):
+        raise CompositeError(f"{target} lies in {people}: name a store that stands by itself")
     records = dict(source.samples())
     if not records:
         raise CompositeError(f"{source.path}: no sample in it was accepted")

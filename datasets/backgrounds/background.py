@@ -7,6 +7,9 @@ from pathlib import Path, PurePosixPath
 from shm.datasets.tree import Tree
 from shm.pipeline.errors import ShmError
 
+PEOPLE = frozenset({"person", "people", "pedestrian"})
+"""What annotations call people, in lower case; VOC and COCO themselves only say ``person``."""
+
 
 class BackgroundError(ShmError, FileNotFoundError):
     """A folder of backgrounds is missing, or holds no image."""

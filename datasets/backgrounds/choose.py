@@ -86,15 +86,15 @@ def distinct_pictures(
     Parameters
     ----------
     scenes, people : mapping of slot to record
-        With ``sha256`` of the file; of backgrounds also ``pixels``, the digest of what it shows.
+        With ``pixels``, the digest of what the photo shows.
     """
-    photos = {person.get("sha256"): person["id"] for person in people.values()}
+    photos = {person.get("pixels"): person["id"] for person in people.values()}
     first: dict[str, str] = {}
     distinct, repeated = {}, []
     for slot, scene in scenes.items():
         source = scene["source"]
-        if scene["sha256"] in photos:
-            reason = f"it is the photo of the person {photos[scene['sha256']]}"
+        if scene["pixels"] in photos:
+            reason = f"it is the photo of the person {photos[scene['pixels']]}"
             repeated.append(Reject(source, reason))
         elif first.setdefault(scene["pixels"], source) != source:
             reason = f"the same picture as {first[scene['pixels']]}"

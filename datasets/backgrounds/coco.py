@@ -13,7 +13,13 @@ from typing import IO
 import ijson
 from ijson import JSONError
 
-from shm.datasets.backgrounds.background import Background, BackgroundError, merged, plain
+from shm.datasets.backgrounds.background import (
+    PEOPLE,
+    Background,
+    BackgroundError,
+    merged,
+    plain,
+)
 from shm.datasets.tree import Tree
 
 _PREFIX = "instances_"
@@ -82,24 +88,30 @@ def _photos(tree: Tree, path: Path, known: set[str]) -> dict[str, Background]:
     except (JSONError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise BackgroundError(f"{path}: not COCO's annotations ({reason})") from error
-    has_people = instances.is_annotated and "person" in instances.categories.values()
-    without = "nothing in it" if has_people else "no people"
-    found = {}
+    categories = map(str.casefold, instances.categories.values())
+    has_people = instances.is_annotated and not PEOPLE.isdisjoint(categories)
+    found: dict[str, Background] = {}
     for number, (name, licence) in instances.files.items():
         image = _located(tree, collection, subset, name, known)
         if image is None:
             continue
-        is_known = has_people and number in instances.annotated
-        kinds = (instances.categories.get(kind) for kind in instances.annotated.get(number, ()))
+        kinds = {instances.categories.get(kind) for kind in instances.annotated.get(number, ())}
         classes = tuple(sorted(kind for kind in kinds if kind is not None))
-        found[image] = replace(
+        person = not PEOPLE.isdisjoint(map(str.casefold, classes))
+        note = "annotates no people" if not has_people else "annotates nothing in it"
+        if None in kinds:
+            note = "annotates what is in none of its categories"
+        is_known = person or bool(has_people and kinds and None not in kinds)
+        background = replace(
             plain(tree, image, id=f"{subset}/{PurePosixPath(name).stem}"),
             source=(tree.root / image).relative_to(collection.parent).as_posix(),
-            person="person" in classes if is_known else None,
+            person=person if is_known else None,
             classes=classes,
             licence=instances.licences.get(licence) if licence is not None else None,
-            note=None if is_known else f"{path.name} annotates {without}",
+            note=None if is_known else f"{path.name} {note}",
         )
+        # A photo may be listed twice; a person in one entry is a person in both.
+        found[image] = merged([found[image], background]) if image in found else background
     return found
 
 

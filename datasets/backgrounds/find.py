@@ -41,6 +41,8 @@ def find_backgrounds(root: Path) -> list[Background]:
     BackgroundError
         There is no such folder, or no image in it.
     """
+    if root.exists() and not root.is_dir():
+        raise BackgroundError(f"{root} is a file: give the folder of backgrounds that it is in")
     if not root.is_dir():
         raise BackgroundError(f"{root}: there is no such folder of backgrounds")
     tree = list_tree(root)

@@ -13,11 +13,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
-from shm.datasets.backgrounds.background import Background
+from shm.datasets.backgrounds.background import PEOPLE, Background
 from shm.datasets.tree import Tree, folders_of, stem_of
-
-PEOPLE = frozenset({"person", "people", "pedestrian"})
-"""What annotations in VOC's format call people; VOC itself only says ``person``."""
 
 _PHOTOS = "JPEGImages"
 _LABEL_MAPS = ("SegmentationClass", "SegmentationObject", "SegmentationClassAug")
@@ -76,15 +73,23 @@ def _annotated_classes(path: Path) -> tuple[set[str] | None, str | None]:
     if not path.is_file():
         return None, None
     try:
-        names = parse(path).getroot().iterfind("./object/name")
-        return {(name.text or "").strip() for name in names}, None
-    except (ParseError, DefusedXmlException, ValueError, OSError):
-        return None, f"{path.name} is damaged"
+        root = parse(path).getroot()
+        objects = root.findall("object")
+        names = {(each.findtext("name") or "").strip() for each in objects}
+        # Objects that stand elsewhere, or are called otherwise, would count for nobody.
+        named = [each for each in root.iter() if "object" in str(each.tag).casefold()]
+        if root.tag == "annotation" and "" not in names and len(named) == len(objects):
+            return names, None
+    except (ParseError, DefusedXmlException, LookupError, ValueError, OSError):
+        pass
+    return None, f"{path.name} is damaged or not VOC's"
 
 
 def _flagged_people(folder: Path) -> set[str]:
     people = set()
     for path in sorted((folder / "ImageSets" / "Main").glob("person_*.txt")):
+        if not path.is_file():
+            continue
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             match = re.fullmatch(r"\s*(\S+)\s+(-?\d+)\s*", line)
             if match is not None and match[2] != "-1":

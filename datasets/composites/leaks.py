@@ -16,7 +16,7 @@ def leaks_among(people: Iterable[Record]) -> Iterator[str]:
     """Yield a line for each group, and each photo, that is in more than one split."""
     people = list(people)
     yield from _in_two_splits(people, "group", "the group")
-    yield from _in_two_splits(people, "sha256", "the photo")
+    yield from _in_two_splits(people, "pixels", "the photo")
 
 
 def leaks_of_composites(store: CompositeStore) -> Iterator[str]:
@@ -46,9 +46,9 @@ def leaks_of_composites(store: CompositeStore) -> Iterator[str]:
             )
     used = [scenes[slot] for slot in np.unique(store.column("background")).tolist()]
     yield from _in_two_splits(used, "pixels", "the picture")
-    photos = {person["sha256"]: person for person in people.values() if "sha256" in person}
+    photos = {person["pixels"]: person for person in people.values() if "pixels" in person}
     for scene in used:
-        person = photos.get(scene["sha256"])
+        person = photos.get(scene["pixels"])
         if person is not None:
             yield f"the background {scene['id']} is the photo of the person {_listed([person])}"
 

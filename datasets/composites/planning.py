@@ -11,16 +11,13 @@ from shm.datasets.composites.render import composite_id
 from shm.datasets.record import Record
 from shm.pipeline.composite import choose_crop
 from shm.pipeline.errors import ShmError
-from shm.pipeline.placement import KEEP, Extent, Move, Placement, choose_placement
+from shm.pipeline.placement import KEEP, Extent, Move, choose_placement, placed_column
 from shm.pipeline.ranges import Range
 from shm.pipeline.seed import generator
 from shm.pipeline.values import Size
 
 TWO = 2
 """The most people that a composite may show."""
-
-ASIDE = 0.2
-"""How far from the middle a second person stands, as a share of the composite's width."""
 
 
 class PlanError(ShmError, ValueError):
@@ -107,7 +104,9 @@ def plan_recipes(
     """
     rooms = by_split(scenes)
     company = by_split(people)
-    _require_company(people, company, config, extent)
+    require_company(people, config)
+    if extent is None and (config.placement or config.people_per_composite == TWO):
+        raise PlanError("to place people, their extents are needed")
     pairs = {}
     for split, inside in company.items():
         wanted = [counts[slot] for slot in inside]
@@ -135,23 +134,13 @@ def plan_recipes(
             yield _varied(recipe, frame, config, random, extent)
 
 
-def _require_company(
-    people: Mapping[int, Record],
-    company: Mapping[str, Sequence[int]],
-    config: RecipeConfig,
-    extent: Callable[[int], Extent] | None,
-) -> None:
-    """Raise `PlanError` where a split has too few people, or nobody says where they are."""
-    groups = {
-        split: {people[slot]["group"] for slot in inside} for split, inside in company.items()
-    }
-    for split, names in groups.items():
-        if len(names) < config.people_per_composite:
+def require_company(people: Mapping[int, Record], config: RecipeConfig) -> None:
+    """Raise `PlanError` where a split has fewer people than a composite is to show."""
+    for split, inside in by_split(people).items():
+        if len({people[slot]["group"] for slot in inside}) < config.people_per_composite:
             raise PlanError(
                 f"two people a composite, but only one in the split {split}: prepare more"
             )
-    if extent is None and (config.placement or config.people_per_composite == TWO):
-        raise PlanError("to place people, their extents are needed")
 
 
 def by_split(records: Mapping[int, Record]) -> dict[str, list[int]]:
@@ -184,7 +173,10 @@ def _varied(
     if config.placement and extent is not None:
         placement = choose_placement(extent(recipe.foreground), frame, config.placement, random)
     if recipe.second != NOBODY and extent is not None:
-        behind = _beside(extent(recipe.second), frame, config, random)
+        column = placed_column(extent(recipe.foreground), placement)
+        moves = {"move", *config.placement}  # the first would hide whoever stays
+        second = extent(recipe.second)
+        behind = choose_placement(second, frame, moves, random, beside=column)
     low, high = config.jpeg
     return replace(
         recipe,
@@ -195,13 +187,6 @@ def _varied(
         noise=_drawn(config.noise, random),
         jpeg=int(random.integers(int(low), int(high) + 1)),
     )
-
-
-def _beside(
-    extent: Extent, frame: Size, config: RecipeConfig, random: np.random.Generator
-) -> Placement:
-    """Return where the second person stands, who always moves: else the first would hide them."""
-    return choose_placement(extent, frame, {"move", *config.placement}, random, aside=ASIDE)
 
 
 def _drawn(bounds: Range, random: np.random.Generator) -> float:

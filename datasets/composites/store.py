@@ -32,6 +32,7 @@ from shm.datasets.store import (
     open_group,
     open_store,
     require_complete,
+    seal,
 )
 from shm.pipeline.enlarge import Enlarge, enlarge
 from shm.pipeline.seed import digest
@@ -220,7 +221,13 @@ class CompositeStore:
     def mark(self, **attributes: object) -> None:
         """Say more of the store: whether it is ``complete``, the digest of its ``recipes``."""
         self.attributes |= attributes
+        self.attributes["seal"] = seal(self.attributes)
         self._group.attrs["shm"] = self.attributes
+
+    def is_sealed(self) -> bool:
+        """Return whether the store says of itself what it said when it was finished."""
+        own = bool(self.attributes.get("seal") == seal(self.attributes))
+        return own and all(part.is_sealed() for part in self.parts.values())
 
     def forget_shard(self, array: str, shard: int) -> None:
         """Delete an array's shard, so that the command that made it makes it again."""
@@ -264,7 +271,7 @@ class CompositeStore:
         """Return the slot of the sample of this id, None where there is none."""
         person, _, number = name.rpartition("-")
         slots = [slot for slot, record in self.foregrounds.samples() if record["id"] == person]
-        if not slots or not number.isdecimal():
+        if not slots or not number.isdecimal() or len(number) > len(str(self.slots)) + 3:
             return None
         is_it = (self.column("foreground") == slots[0]) & (self.column("number") == int(number))
         found = np.flatnonzero(is_it)
@@ -320,6 +327,10 @@ class CompositeStore:
             raise self._damage("are damaged") from error
         if np.isnan(rows).any():
             raise self._damage("are missing")
+        for name, store in (("foreground", self.foregrounds), ("background", self.backgrounds)):
+            slots = rows[:, COLUMNS.index(name)]
+            if ((slots < 0) | (slots >= store.slots)).any():
+                raise self._damage("are damaged")
         return rows
 
     def _damage(self, what: str) -> DamageError:

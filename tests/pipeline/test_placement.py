@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from shm.pipeline.composite import Subject, blend
 from shm.pipeline.placement import (
+    ASIDE,
     KEEP,
     REACH,
     SCALES,
@@ -18,6 +19,7 @@ from shm.pipeline.placement import (
     extent_of,
     parse_moves,
     place,
+    placed_column,
     scaled_size,
 )
 from shm.pipeline.resize import enlarge_with_opencv
@@ -59,14 +61,14 @@ def disc() -> Subject:
     extent=extents(),
     frame=st.tuples(SIDES, SIDES),
     moves=MOVES,
-    aside=st.sampled_from([0.0, 0.2]),
+    beside=st.none() | st.floats(0, 120),
     seed=st.integers(0, 999),
 )
 @settings(max_examples=300)
 def test_cut_sides_stay_out_and_the_middle_stays_in_the_frame(
-    extent: Extent, frame: tuple[int, int], moves: set[Move], aside: float, seed: int
+    extent: Extent, frame: tuple[int, int], moves: set[Move], beside: float | None, seed: int
 ) -> None:
-    placement = choose_placement(extent, frame, moves, np.random.default_rng(seed), aside=aside)
+    placement = choose_placement(extent, frame, moves, np.random.default_rng(seed), beside=beside)
     height, width = scaled_size(extent.size, placement.scale)
     cut_left, cut_right = extent.cut_left, extent.cut_right
     row, column = extent.centre
@@ -107,9 +109,21 @@ def test_what_is_drawn_next_does_not_depend_on_what_may_move(
 def test_a_free_subject_is_moved_as_far_as_is_said_and_no_further(seed: int) -> None:
     free = Extent(size=(100, 200), centre=(50, 100))
     random = np.random.default_rng(seed)
-    placement = choose_placement(free, free.size, ["move"], random, aside=0.2)
-    assert 0.2 * 200 <= abs(placement.left) <= REACH * 200 + 1
+    placement = choose_placement(free, free.size, ["move"], random)
+    assert abs(placement.left) <= REACH * 200 + 1
     assert abs(placement.top) <= REACH * 100 + 1
+
+
+@given(column=st.floats(0, 200), cut=st.booleans(), seed=st.integers(0, 999))
+def test_who_stands_beside_another_keeps_the_distance_wherever_there_is_room(
+    column: float, cut: bool, seed: int
+) -> None:
+    extent = Extent(size=(100, 60), centre=(50, 12), cut_left=cut)
+    random = np.random.default_rng(seed)
+    placement = choose_placement(extent, (100, 200), ["move"], random, beside=column)
+    distance = abs(placed_column(extent, placement) - column)
+    if not cut or column > 110:
+        assert distance >= ASIDE * 200 - 2
 
 
 def test_places_scales_and_sides_vary() -> None:

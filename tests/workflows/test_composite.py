@@ -5,10 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from shm.datasets.composites.planning import RecipeConfig
-from shm.workflows.composite import ImageJob, image_shard
-from tests.datasets.stores import write_store
+from shm.datasets.composites.planning import PlanError, RecipeConfig
+from shm.workflows.composite import ImageJob, composite_store, image_shard
+from shm.workflows.engine import ClusterConfig
+from shm.workflows.sources import CompositeRun
+from tests.datasets.stores import all_files, write_people, write_store
+from tests.workflows.corpora import write_backgrounds
 
 
 def test_a_worker_notices_that_another_store_stands_at_the_path(tmp_path: Path) -> None:
@@ -21,3 +25,21 @@ def test_a_worker_notices_that_another_store_stands_at_the_path(tmp_path: Path) 
         image_shard(ImageJob(store=path, shard=0, made_as=store.identity()))
         for slot in range(4):
             assert np.array_equal(store.read(slot)["image"], wanted[slot])
+
+
+def test_a_store_is_not_deleted_for_one_that_can_t_be_made(tmp_path: Path) -> None:
+    """Of five people, one alone is in validation and one in test."""
+    write_store(tmp_path / "train.zarr", 4)
+    write_people(tmp_path / "people.zarr", 5)
+    backgrounds = write_backgrounds(tmp_path / "backgrounds", 12)
+    before = all_files(tmp_path / "train.zarr")
+    with pytest.raises(PlanError, match="two people a composite, but only one in the split"):
+        composite_store(
+            tmp_path / "people.zarr",
+            tmp_path / "train.zarr",
+            [backgrounds],
+            CompositeRun(recipe=RecipeConfig(people_per_composite=2)),
+            ClusterConfig(),
+            overwrite=True,
+        )
+    assert all_files(tmp_path / "train.zarr") == before

@@ -498,3 +498,19 @@ def test_a_datasheet_says_what_is_in_a_store_and_where_it_came_from(folder: Path
         assert line in page, page
     both = ("shm-data", "inspect", folder / "train.zarr", "--datasheet", "--json")
     assert "--datasheet is a page of its own" in run(*both, code=2).stderr
+
+
+def test_settings_edited_by_hand_are_noticed(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "train.zarr", tmp_path / "train.zarr")
+    about = tmp_path / "train.zarr" / "zarr.json"
+    about.write_text(about.read_text().replace('"linear": false', '"linear": true'))
+    told = run("shm-data", "verify", tmp_path / "train.zarr", code=1).stderr
+    assert "shard 0 of zarr.json is not what was written" in told
+
+
+def test_a_store_never_lies_in_another(folder: Path) -> None:
+    inside = folder / "people.zarr" / "train.zarr"
+    words = ("shm-data", "composite", folder / "people.zarr", inside)
+    told = run(*words, "--backgrounds", folder / "backgrounds", code=1).stderr
+    assert "name a store that stands by itself" in told
+    assert not inside.exists()

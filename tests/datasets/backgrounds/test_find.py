@@ -90,7 +90,7 @@ def test_voc_is_found_wherever_one_starts(tmp_path: Path, start: str) -> None:
     assert found[1].classes == ("cat", "person")
     assert found[1].source == "VOC2012/JPEGImages/2.jpg"
     assert found[1].path == tmp_path / "VOCdevkit/VOC2012/JPEGImages/2.jpg"
-    assert found[6].note == "7.xml is damaged"
+    assert found[6].note == "7.xml is damaged or not VOC's"
 
 
 def test_an_xml_bomb_is_damage(tmp_path: Path) -> None:
@@ -98,7 +98,10 @@ def test_an_xml_bomb_is_damage(tmp_path: Path) -> None:
     entities = '<!DOCTYPE a [<!ENTITY b "person"><!ENTITY c "&b;&b;&b;&b;">]>'
     write(tmp_path / "Annotations/1.xml", f"{entities}<annotation>&c;</annotation>")
     (background,) = find_backgrounds(tmp_path)
-    assert (background.person, background.note) == (None, "1.xml is damaged")
+    assert (background.person, background.note) == (
+        None,
+        "1.xml is damaged or not VOC's",
+    )
 
 
 @pytest.mark.parametrize("start", ["", "coco", "coco/train2017"])
@@ -175,7 +178,7 @@ def test_people_and_the_unlabelled_stay_out_unless_asked_for(tmp_path: Path) -> 
         "a person is annotated in it",
         "not annotated: may show a person (--unlabelled allow takes it)",
         "a person is annotated in it",
-        "not annotated (7.xml is damaged): may show a person (--unlabelled allow takes it)",
+        f"not annotated (7.xml is damaged or not VOC's): {UNKNOWN}",
     ]
     assert len(choose_backgrounds(found, unlabelled="allow")[0]) == 4
     assert len(choose_backgrounds(found, people="allow")[0]) == 5
@@ -270,7 +273,7 @@ def test_a_picture_is_used_once_and_no_person_on_the_own_photo() -> None:
         8: {"source": "a.tif", "sha256": "E", "pixels": "1"},
     }
     distinct, repeated = distinct_pictures(
-        scenes, {0: {"id": "anna", "sha256": "D"}, 1: {"id": "x"}}
+        scenes, {0: {"id": "anna", "pixels": "4"}, 1: {"id": "x"}}
     )
     assert distinct == {slot: scenes[slot] for slot in (1, 4)}
     assert [(reject.source, reject.reason, reject.duplicate) for reject in repeated] == [
@@ -278,3 +281,39 @@ def test_a_picture_is_used_once_and_no_person_on_the_own_photo() -> None:
         ("anna.jpg", "it is the photo of the person anna", False),
         ("a.tif", "the same picture as a.png", True),
     ]
+
+
+UNKNOWN = "may show a person (--unlabelled allow takes it)"
+
+STRANGE = {
+    "another page": "<html><body>404 Not Found</body></html>",
+    "a name space": '<annotation xmlns="http://a"><object><name>person</name></object></annotation>',
+    "deeper": "<annotation><objects><object><name>person</name></object></objects></annotation>",
+    "capitals": "<annotation><Object><name>person</name></Object></annotation>",
+    "no name": "<annotation><object><pose>Left</pose></object></annotation>",
+    "a name in a name": "<annotation><object><name><b>person</b></name></object></annotation>",
+    "an encoding": '<?xml version="1.0" encoding="foo-99"?><annotation></annotation>',
+}
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE.keys())
+def test_xml_that_is_no_annotation_of_voc_s_says_nothing(tmp_path: Path, text: str) -> None:
+    voc(tmp_path / "VOC2012")
+    write(tmp_path / "VOC2012/Annotations/4.xml", text)
+    found = {each.id: each for each in find_backgrounds(tmp_path)}["VOC2012/4"]
+    assert found.person is None
+    assert found.note == "4.xml is damaged or not VOC's"
+
+
+def test_a_coco_photo_that_is_listed_twice_shows_what_either_entry_says(tmp_path: Path) -> None:
+    coco(tmp_path)
+    path = tmp_path / "annotations/instances_train2017.json"
+    instances = json.loads(path.read_text())
+    instances["images"].append({"id": 77, "file_name": f"{2:012d}.jpg"})
+    instances["annotations"].append({"id": 9, "image_id": 77, "category_id": 7})
+    instances["annotations"].append({"id": 10, "image_id": 3, "category_id": 99})
+    path.write_text(json.dumps(instances))
+    found = find_backgrounds(tmp_path)
+    assert [background.person for background in found] == [False, True, None, None]
+    assert found[1].classes == ("dog", "person")
+    assert found[2].note == "instances_train2017.json annotates what is in none of its categories"

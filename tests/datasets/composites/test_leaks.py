@@ -15,8 +15,8 @@ from tests.datasets.stores import EVERY_OPTION, write_store
 
 
 def person(name: str, split: str, group: str, photo: str = "") -> dict[str, Any]:
-    sha256 = hashlib.sha256((photo or name).encode()).hexdigest()
-    return {"id": name, "split": split, "group": group, "sha256": sha256}
+    pixels = hashlib.sha256((photo or name).encode()).hexdigest()
+    return {"id": name, "split": split, "group": group, "pixels": pixels}
 
 
 def rewrite(part: Path, slot: int, **changes: object) -> None:
@@ -109,7 +109,7 @@ def test_a_picture_behind_people_of_two_splits_is_a_leak(store: Path) -> None:
 def test_the_photo_of_a_person_behind_others_is_a_leak(store: Path) -> None:
     opened = open_composites(store)
     behind = next(opened.samples("train"))[1]["background"]
-    rewrite(store / "foregrounds", 4, sha256=opened.scenes()[behind["slot"]]["sha256"])
+    rewrite(store / "foregrounds", 4, pixels=opened.scenes()[behind["slot"]]["pixels"])
     assert leaks(store) == [
         f"the background {behind['id']} is the photo of the person sample-004 (test)"
     ]
