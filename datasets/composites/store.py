@@ -280,7 +280,7 @@ class CompositeStore:
     def read(
         self, slot: int, record: Record | None = None, names: Sequence[str] | None = None
     ) -> Arrays:
-        """Read a sample at its own size.
+        """Read a sample at its own size; returns and raises as `Renderer.make`.
 
         Parameters
         ----------
@@ -289,16 +289,6 @@ class CompositeStore:
             Not needed: the recipe says all.
         names : sequence of str, optional
             Of `fields`; all without it.
-
-        Returns
-        -------
-        dict of uint8 arrays
-            (h, w) for alpha and trimap, (h, w, 3) for the others.
-
-        Raises
-        ------
-        DamageError
-            A checksum does not match, or a shard is not there.
         """
         del record
         wanted = FIELDS if names is None else names
