@@ -1,0 +1,1 @@
+"""The stores as training reads them: in which order, which bytes, onto which device."""
