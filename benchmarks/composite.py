@@ -31,8 +31,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -47,18 +46,15 @@ from benchmarks.common.alone import alone
 from benchmarks.common.four_pngs import read_four_pngs, write_four_pngs
 from benchmarks.common.memory import peak
 from benchmarks.common.simulated import SHARE, Scale, write_lazy_store, write_people, write_recipes
+from benchmarks.common.stores import people_and_backgrounds
 from benchmarks.common.table import finite, show
 from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import Form, open_composites
-from shm.datasets.sample import SampleConfig
 from shm.datasets.store import open_store
-from shm.pipeline.prepare import PrepareConfig
 from shm.pipeline.resize import fastest_enlarge
 from shm.workflows.composite import composite_store, make_images
 from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.export import export_store
-from shm.workflows.prepare import PrepareRun, prepare_corpus
-from shm.workflows.sample import sample_corpus
 from shm.workflows.sources import CompositeRun, gather
 
 Row = dict[str, Any]
@@ -223,21 +219,6 @@ def compared(rows: list[Row]) -> list[Row]:
     ]
     figures = [row | own for row, own in zip(rows, ratios, strict=True)]
     return [{name: row.get(name, math.nan) for name in COLUMNS} for row in figures]
-
-
-@contextmanager
-def people_and_backgrounds(
-    people: Path | None, backgrounds: Path | None, size: int, count: int, workers: int
-) -> Iterator[tuple[Path, Path]]:
-    """Give those of the user, or generated ones for the time being."""
-    with tempfile.TemporaryDirectory(prefix="shm-people-") as name:
-        folder, cluster = Path(name), ClusterConfig(workers=workers)
-        if people is None or backgrounds is None:
-            sample_corpus(folder / "corpus", SampleConfig(people=count, size=size), cluster)
-        if people is None:
-            people, run = folder / "people.zarr", PrepareRun(sample=PrepareConfig(size=size))
-            prepare_corpus(folder / "corpus", people, run, cluster)
-        yield people, backgrounds or folder / "corpus" / "backgrounds"
 
 
 @click.command()

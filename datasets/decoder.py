@@ -145,6 +145,11 @@ def turned(image: ImageFile) -> bool:
     return image.format != "TIFF" and _UPRIGHT[_orientation(image)][0]
 
 
+def is_upright(image: ImageFile) -> bool:
+    """Return whether a decoded picture is stored as it is meant to be seen."""
+    return _UPRIGHT[_orientation(image)] == _UPRIGHT[1]
+
+
 def upright(pixels: NDArray[_Value], image: ImageFile) -> NDArray[_Value]:
     """Return the pixels, (H, W) or (H, W, C), of a decoded picture as it is meant to be seen."""
     # Pillow has turned a TIFF while loading it, and has deleted the tag.

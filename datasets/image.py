@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from shm.datasets.decoder import FORMATS, ImageError, opened, turned, upright
+from shm.datasets.decoder import FORMATS, ImageError, is_upright, opened, turned, upright
 from shm.pipeline.values import Alpha, RgbImage, Size
 
 __all__ = [
@@ -50,7 +50,11 @@ Annotation: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def read_photo(
-    path: Path, *, max_pixels: int = MAX_PIXELS, content: bytes | None = None
+    path: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    content: bytes | None = None,
+    part: tuple[slice, slice] | None = None,
 ) -> RgbImage:
     """Read a photo upright, as red, green and blue.
 
@@ -65,6 +69,8 @@ def read_photo(
         Height × width above which the file is refused undecoded.
     content : bytes, optional
         What the file holds, where that was read already.
+    part : (rows, columns), optional
+        Of the upright photo, with start and stop: return that alone.
 
     Returns
     -------
@@ -80,11 +86,16 @@ def read_photo(
     with opened(path, max_pixels, content) as image:
         _check_sides(image, path)
         image.load()
+        if part is not None and image.mode == "RGB" and is_upright(image):
+            rows, columns = part
+            box = (columns.start, rows.start, columns.stop, rows.stop)
+            return np.asarray(image.crop(box))  # a third of the time is else spent on copies
         deep = _deep_grey(image, path)
         pixels = _colours(image) if deep is None else _to_8_bit(deep)
         if pixels.ndim == 2:
             pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-        return upright(pixels, image)
+        whole = upright(pixels, image)
+        return whole if part is None else np.ascontiguousarray(whole[part])
 
 
 def read_annotation(path: Path, *, max_pixels: int = MAX_PIXELS) -> Annotation:
@@ -234,7 +245,7 @@ def _check_sides(image: ImageFile, path: Path) -> None:
 def _colours(image: ImageFile) -> RgbImage:
     # A palette with several transparent entries goes through RGBA, or Pillow would warn.
     whole = image.convert("RGBA") if image.mode == "P" else image
-    return np.asarray(whole.convert("RGB"))
+    return np.asarray(whole if whole.mode == "RGB" else whole.convert("RGB"))  # which copies
 
 
 def _deep_grey(image: ImageFile, path: Path) -> NDArray[np.uint16] | None:

@@ -4,13 +4,14 @@ A composite is C = αF + (1 − α)B (Porter and Duff, SIGGRAPH 1984). All of it
 that the same recipe gives the same bytes on every machine.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.pipeline.enlarge import Enlarge, enlarge
+from shm.pipeline.enlarge import Enlarge, Taps, Window, enlarge, interpolate, taps
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, RgbImage, Size, Trimap
 
 BAND = 64
@@ -88,6 +89,59 @@ def cut_background(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Uncut:
+    """What a window of a crop is interpolated from: the part of the photo that it needs.
+
+    `source` is uint8 (h, w, 3), `rows` and `columns` lie in it.
+    """
+
+    source: RgbImage
+    rows: Taps
+    columns: Taps
+
+    def cut(self) -> RgbImage:
+        """Return the window: that part of what `cut_background` returns."""
+        if self.rows.weight.any() or self.columns.weight.any():
+            return interpolate(self.source, self.rows, self.columns)
+        rows = np.take(self.source, self.rows.first, axis=0)
+        start, stop = int(self.columns.first[0]), int(self.columns.first[-1])
+        cut = rows[:, start : stop + 1] if start <= stop else _mirrored(rows[:, stop : start + 1])
+        return np.ascontiguousarray(cut)
+
+
+def uncut_background(
+    read: Callable[[Window], RgbImage],
+    background: Size,
+    crop: BackgroundCrop,
+    size: Size,
+    window: Window,
+) -> Uncut:
+    """Read what a window of a crop is interpolated from.
+
+    Parameters
+    ----------
+    read : callable
+        Reads a part of the background, (rows, columns), as uint8 (h, w, 3).
+    background, size : (height, width)
+        Of the background, and of the whole crop.
+    window : (rows, columns)
+        Of the crop.
+    """
+    high, wide = window
+    if crop.flip:
+        wide = slice(size[1] - wide.stop, size[1] - wide.start)
+    high = slice(crop.top + high.start, crop.top + high.stop)
+    wide = slice(crop.left + wide.start, crop.left + wide.stop)
+    rows = taps(background[0], crop.scaled[0], high)
+    columns = taps(background[1], crop.scaled[1], wide)
+    part = rows.source(), columns.source()
+    columns = columns.mirrored() if crop.flip else columns
+    return Uncut(
+        source=read(part), rows=rows.after(part[0].start), columns=columns.after(part[1].start)
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Weighted:
     """A foreground weighted with its alpha, to be put on any number of backgrounds.
 
@@ -118,8 +172,16 @@ def weigh(foreground: RgbImage, alpha: Alpha) -> Weighted:
     """Weigh a foreground, uint8 (H, W, 3), with its alpha, uint8 (H, W)."""
     rows = np.flatnonzero(alpha.any(axis=1))
     part = slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
-    opacity = np.repeat(alpha[part].astype(np.uint16)[..., None], 3, axis=2)
+    opacity = _opacity(alpha[part])
     return Weighted(rows=part, colours=foreground[part] * opacity + 128, rest=255 - opacity)
+
+
+def _opacity(alpha: Alpha) -> NDArray[np.uint16]:
+    """Return alpha for each of three channels, uint16 (H, W, 3)."""
+    opacity = np.empty((*alpha.shape, 3), np.uint16)
+    for channel in range(3):  # several times as fast as to repeat each value
+        opacity[..., channel] = alpha
+    return opacity
 
 
 def blend(foreground: RgbImage, alpha: Alpha, background: RgbImage) -> RgbImage:
@@ -136,7 +198,18 @@ def blend(foreground: RgbImage, alpha: Alpha, background: RgbImage) -> RgbImage:
     -------
     uint8 array, (H, W, 3)
     """
-    return weigh(foreground, alpha).over(background)
+    image = np.empty_like(background)
+    for top in range(0, len(alpha), BAND):
+        band = slice(top, top + BAND)
+        opacity = _opacity(alpha[band])
+        mixed = background[band] * (255 - opacity)
+        opacity *= foreground[band]
+        mixed += opacity
+        mixed += 128
+        mixed += mixed >> 8
+        mixed >>= 8
+        image[band] = mixed
+    return image
 
 
 def blend_linear(foreground: RgbImage, alpha: Alpha, background: RgbImage) -> RgbImage:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.pipeline.composite import Subject
-from shm.pipeline.enlarge import Enlarge, enlarge
+from shm.pipeline.enlarge import Enlarge, Window, enlarge
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Size
 
@@ -165,26 +165,65 @@ def scaled_size(size: Size, scale: float) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def place(subject: Subject, placement: Placement, frame: Size, *, by: Enlarge = enlarge) -> Subject:
-    """Return the subject as it stands in a frame of (height, width).
+def place(
+    subject: Subject,
+    placement: Placement,
+    frame: Size,
+    *,
+    window: Window | None = None,
+    by: Enlarge = enlarge,
+) -> Subject:
+    """Return the subject as it stands in a frame of (height, width), or in a window of it.
 
     Colours are interpolated weighted with alpha, so that none come in from where there is no
     subject; where the interpolated alpha is neither 0 nor 255 the trimap is unknown.
     """
-    if placement == KEEP and frame == subject.alpha.shape:
-        return subject
     foreground, alpha, trimap = subject.foreground, subject.alpha, subject.trimap
+    whole = slice(0, frame[0]), slice(0, frame[1])
+    if placement == KEEP and frame == alpha.shape and window in (None, whole):
+        return subject
     if placement.flip:
         foreground, alpha, trimap = foreground[:, ::-1], alpha[:, ::-1], trimap[:, ::-1]
     size = scaled_size((alpha.shape[0], alpha.shape[1]), placement.scale)
-    if size != alpha.shape:
-        subject = _scaled(foreground, alpha, trimap, size, by)
-        foreground, alpha, trimap = subject.foreground, subject.alpha, subject.trimap
-    return Subject(
-        foreground=_moved(foreground, placement, frame),
-        alpha=_moved(alpha, placement, frame),
-        trimap=_moved(trimap, placement, frame),
-    )
+    seen = window or whole
+    rows, part_rows = _overlap(placement.top, size[0], seen[0])
+    columns, part_columns = _overlap(placement.left, size[1], seen[1])
+    part = part_rows, part_columns
+    if size == alpha.shape:
+        foreground, alpha, trimap = foreground[part], alpha[part], trimap[part]
+    elif rows.start < rows.stop and columns.start < columns.stop:
+        scaled = _scaled(foreground, alpha, trimap, size, part, by)
+        foreground, alpha, trimap = scaled.foreground, scaled.alpha, scaled.trimap
+    else:
+        rows = columns = slice(0, 0)
+        foreground, alpha, trimap = foreground[:0, :0], alpha[:0, :0], trimap[:0, :0]
+
+    def moved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        shape = [part.stop - part.start for part in seen]
+        there = np.zeros((*shape, *picture.shape[2:]), np.uint8)
+        there[rows, columns] = picture
+        return there
+
+    return Subject(foreground=moved(foreground), alpha=moved(alpha), trimap=moved(trimap))
+
+
+def placed_pixel(
+    pixel: tuple[int, int], size: Size, placement: Placement, frame: Size
+) -> tuple[int, int] | None:
+    """Return where a pixel of a subject's photo lies in the frame; None where it is outside.
+
+    Parameters
+    ----------
+    pixel : (row, column)
+    size, frame : (height, width)
+        Of the photo, and of the composite.
+    """
+    scaled = scaled_size(size, placement.scale)
+    column = size[1] - 1 - pixel[1] if placement.flip else pixel[1]
+    row = placement.top + (2 * pixel[0] + 1) * scaled[0] // (2 * size[0])
+    column = placement.left + (2 * column + 1) * scaled[1] // (2 * size[1])
+    inside = 0 <= row < frame[0] and 0 <= column < frame[1]
+    return (row, column) if inside else None
 
 
 def _scaled(
@@ -192,15 +231,19 @@ def _scaled(
     alpha: NDArray[np.uint8],
     trimap: NDArray[np.uint8],
     size: Size,
+    part: Window,
     by: Enlarge,
 ) -> Subject:
+    """Return a part of the subject as it is at another size."""
     opacity = alpha.astype(np.uint16)[..., None]
     weighted = ((foreground * opacity + 127) // 255).astype(np.uint8)
-    soft = _resized(np.ascontiguousarray(alpha), size, by)
+    soft = _resized(np.ascontiguousarray(alpha), size, part, by)
     weight = np.maximum(soft, 1).astype(np.uint16)[..., None]
-    colours = (_resized(weighted, size, by).astype(np.uint16) * 255 + weight // 2) // weight
-    rows = (np.arange(size[0]) * 2 + 1) * alpha.shape[0] // (2 * size[0])
-    columns = (np.arange(size[1]) * 2 + 1) * alpha.shape[1] // (2 * size[1])
+    colours = (_resized(weighted, size, part, by).astype(np.uint16) * 255 + weight // 2) // weight
+    rows, columns = (
+        (np.arange(side.start, side.stop) * 2 + 1) * before // (2 * after)
+        for side, before, after in zip(part, alpha.shape, size, strict=True)
+    )
     nearest = trimap[np.ix_(rows, columns)]
     wrong = (nearest == FOREGROUND) & (soft < 255) | (nearest == BACKGROUND) & (soft > 0)
     return Subject(
@@ -210,29 +253,23 @@ def _scaled(
     )
 
 
-def _resized(picture: NDArray[np.uint8], size: Size, by: Enlarge) -> NDArray[np.uint8]:
+def _resized(
+    picture: NDArray[np.uint8], size: Size, part: Window, by: Enlarge
+) -> NDArray[np.uint8]:
     """Interpolate bilinearly, after halving as long as that would leave pixels out."""
     while min(picture.shape[0] / size[0], picture.shape[1] / size[1]) > 2:
         rows, columns = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
         even = picture[:rows, :columns].astype(np.uint16)
         four = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
         picture = ((four + 2) // 4).astype(np.uint8)
-    return by(picture, size, (slice(0, size[0]), slice(0, size[1])))
+    return by(picture, size, part)
 
 
-def _moved(picture: NDArray[np.uint8], placement: Placement, frame: Size) -> NDArray[np.uint8]:
-    moved = np.zeros((*frame, *picture.shape[2:]), np.uint8)
-    rows, from_rows = _overlap(placement.top, picture.shape[0], frame[0])
-    columns, from_columns = _overlap(placement.left, picture.shape[1], frame[1])
-    moved[rows, columns] = picture[from_rows, from_columns]
-    return moved
-
-
-def _overlap(start: int, length: int, frame: int) -> tuple[slice, slice]:
-    """Return the part of a frame's side that a picture covers, and that part of the picture."""
-    first, last = max(0, start), min(frame, start + length)
+def _overlap(start: int, length: int, seen: slice) -> tuple[slice, slice]:
+    """Return the part of what is seen that a picture covers, and that part of the picture."""
+    first, last = max(seen.start, start), min(seen.stop, start + length)
     last = max(first, last)
-    return slice(first, last), slice(first - start, last - start)
+    return slice(first - seen.start, last - seen.start), slice(first - start, last - start)
 
 
 def _held(

@@ -51,7 +51,7 @@ def blur(picture: RgbImage, sigma: float) -> RgbImage:
     sigma : float
         Of the Gaussian, in pixels; cut off at three times that, mirrored at the borders.
     """
-    reach = int(np.ceil(3 * sigma))
+    reach = blur_reach(sigma)
     if reach == 0:
         return picture
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
@@ -62,11 +62,36 @@ def blur(picture: RgbImage, sigma: float) -> RgbImage:
     return np.asarray(np.rint(values).clip(0, 255), np.uint8)
 
 
-def add_noise(image: RgbImage, sigma: float, random: np.random.Generator) -> RgbImage:
-    """Add Gaussian noise of `sigma` levels to each value."""
+def blur_reach(sigma: float) -> int:
+    """Return how many pixels away `blur` looks."""
+    return int(np.ceil(3 * sigma))
+
+
+def add_noise(
+    image: RgbImage,
+    sigma: float,
+    random: np.random.Generator,
+    *,
+    corner: tuple[int, int] = (0, 0),
+    width: int | None = None,
+) -> RgbImage:
+    """Add Gaussian noise of `sigma` levels to each value of an image, or of a window of one.
+
+    Parameters
+    ----------
+    image : uint8 array, (H, W, 3)
+    random : numpy.random.Generator
+        Gives the noise of the whole image, row by row.
+    corner : (top, left)
+        Of the window.
+    width : int, optional
+        Of the whole image, where this is a window of it.
+    """
     if sigma == 0:
         return image
-    noise = random.standard_normal(image.shape, np.float32) * np.float32(sigma)
+    (top, left), (height, columns) = corner, image.shape[:2]
+    noise = random.standard_normal((top + height, width or columns, 3), np.float32)
+    noise = noise[top:, left : left + columns] * np.float32(sigma)
     return np.asarray(np.rint(image + noise).clip(0, 255), np.uint8)
 
 

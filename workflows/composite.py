@@ -14,7 +14,9 @@ from shm.datasets.composites.planning import plan_recipes, require_company
 from shm.datasets.composites.protocols import plan_lists
 from shm.datasets.composites.recipe import Recipe
 from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.group import Access
 from shm.datasets.record import Record
+from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store, open_store
 from shm.pipeline.placement import Extent, extent_of
 from shm.pipeline.resize import fastest_enlarge
@@ -26,6 +28,9 @@ from shm.workflows.shards import make_missing_shards
 from shm.workflows.software import software_versions
 from shm.workflows.sources import CompositeError, CompositeRun, Sources, gather
 
+PHOTO_BYTES = 256 * 2**20
+"""How much of the backgrounds a worker keeps decoded."""
+
 LETTERS, CLASSES = 80, 20
 """What is kept of what annotations say: a record has room for no more."""
 
@@ -34,7 +39,7 @@ LETTERS, CLASSES = 80, 20
 class BackgroundJob:
     """One shard of backgrounds, whole: each with its split."""
 
-    store: Path
+    store: Location
     shard: int
     backgrounds: tuple[tuple[Background, str], ...]
     cover: int | None
@@ -46,7 +51,7 @@ class BackgroundJob:
 class ImageJob:
     """One shard of images, whole; `made_as` tells the store from another that stood there."""
 
-    store: Path
+    store: Location
     shard: int
     made_as: str
 
@@ -184,7 +189,7 @@ def image_shard(job: ImageJob) -> tuple[int, int]:
         raise CompositeError(f"{job.store} is lazy: it has no images to make")
     slots = store.images.slots_of(job.shard)
     made = list(store.make_images(slots))
-    samples: list[Arrays | None] = [{"image": image} for _, image in made]
+    samples: list[Arrays | None] = [stored for _, stored in made]
     store.images.write_shard(job.shard, samples, [{"id": name} for name, _ in made])
     return len(slots), 0
 
@@ -192,7 +197,10 @@ def image_shard(job: ImageJob) -> tuple[int, int]:
 @lru_cache(maxsize=1)
 def _opened(path: Path, made_as: str) -> CompositeStore:  # noqa: ARG001 - a key of the cache
     """Return the store, open: a worker keeps the people's records and the last photos."""
-    return open_composites(path, writable=True, incomplete=True, by=fastest_enlarge())
+    access = Access(photo_bytes=PHOTO_BYTES)
+    return open_composites(
+        path, writable=True, incomplete=True, by=fastest_enlarge(), access=access
+    )
 
 
 def _keep_backgrounds(

@@ -7,12 +7,12 @@ answer for itself; what only its makers know is left for them to fill in.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.record import Record
+from shm.datasets.storage.location import Location
 from shm.workflows.inspect import flatten, inspect_store
 
 Rows = Iterable[Sequence[object]]
@@ -25,7 +25,7 @@ ASKED = (
 """What no store knows."""
 
 
-def datasheet(path: Path) -> str:
+def datasheet(path: Location) -> str:
     """Return the datasheet of a store, in Markdown.
 
     Raises

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.datasets.opening import open_samples
-from shm.datasets.stream import slots_of
+from shm.datasets.storage.location import Location
+from shm.datasets.streaming.sources import slots_of
 from shm.inference import predict_alpha
 from shm.metrics import ALL_METRICS, score
 from shm.pictures import PictureRow, write_grid
@@ -27,7 +28,7 @@ class Evaluation:
     """Figures of every sample, in the order of the store."""
 
     model: str
-    store: Path
+    store: Location
     split: str
     rows: tuple[dict[str, Any], ...]
 
@@ -57,7 +58,7 @@ class Evaluation:
 
 def evaluate(
     model: str,
-    store_path: Path,
+    store_path: Location,
     *,
     split: str = "test",
     device: str = "auto",

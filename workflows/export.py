@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shm.datasets.files import write_bytes, write_png
 from shm.datasets.opening import open_samples
+from shm.datasets.storage.location import Location
 from shm.pipeline.errors import ShmError
 from shm.workflows.progress import progress
 
@@ -16,7 +17,7 @@ class ExportError(ShmError, FileExistsError):
     """The target holds something else."""
 
 
-def export_store(path: Path, target: Path, split: str | None = None) -> int:
+def export_store(path: Location, target: Path, split: str | None = None) -> int:
     """Write ``target/{image,alpha,trimap,foreground,…}/ID.png``, each at the sample's own size.
 
     Each file appears whole. A note in the folder says what is exported there, so that no other

@@ -4,7 +4,6 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.record import Record
+from shm.datasets.storage.location import Location
 from shm.pipeline.errors import ShmError
 from shm.pipeline.quality import worst_figure
 from shm.workflows.outcome import reject_of
@@ -21,12 +21,12 @@ class InspectError(ShmError, ValueError):
     """The store has no such sample."""
 
 
-def inspect_store(path: Path, *, worst: int = 10) -> dict[str, Any]:
+def inspect_store(path: Location, *, worst: int = 10) -> dict[str, Any]:
     """Describe a store.
 
     Parameters
     ----------
-    path : Path
+    path : Path or URL
     worst : int
         How many of the samples of lowest quality to list.
 
@@ -75,7 +75,7 @@ def inspect_store(path: Path, *, worst: int = 10) -> dict[str, Any]:
     return description | _origin(store)
 
 
-def describe_sample(path: Path, name: str) -> dict[str, Any]:
+def describe_sample(path: Location, name: str) -> dict[str, Any]:
     """Return all that is known of one sample: of a composite, back to both files.
 
     Returns

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from shm.datasets.damage import DamageError
 from shm.datasets.record import Record, encode_record
+from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store
 from shm.pipeline.errors import ShmError
 
@@ -23,7 +23,7 @@ class OutOfMemoryError(ShmError, MemoryError):
 class Outcome:
     """The end of a command that writes a store."""
 
-    store: Path
+    store: Location
     accepted: int
     rejected: tuple[dict[str, Any], ...]
     left_alone: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from shm.datasets.damage import StoreError
-from shm.datasets.store import open_group
+from shm.datasets.group import open_group
 from shm.pipeline.errors import ShmError
 
 

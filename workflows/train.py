@@ -1,19 +1,37 @@
-"""A store of composites in, trained nets out."""
+"""Stores of composites in, trained nets out."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import StoreError
+from shm.datasets.group import Access
 from shm.datasets.opening import open_samples
-from shm.datasets.stream import CropConfig, training_batches, whole_samples
+from shm.datasets.storage.cached import CacheConfig
+from shm.datasets.storage.location import Location
+from shm.datasets.streaming.crop import CropConfig
+from shm.datasets.streaming.loader import StreamConfig, training_batches
+from shm.datasets.streaming.reader import OnDamage, ReaderConfig
+from shm.datasets.streaming.sources import WINDOW, Source
+from shm.datasets.streaming.whole import whole_samples
 from shm.inference import choose_device
 from shm.pipeline.errors import ShmError
+from shm.pipeline.seed import digest
 from shm.training.config import Phase, PhaseConfig, TrainConfig
 from shm.training.phase import PhaseResult, train_phase
 from shm.workflows.progress import progress
+
+NEEDED: dict[Phase, tuple[str, ...]] = {
+    Phase.TNET: ("image", "trimap"),
+    Phase.MNET: ("image", "alpha", "foreground", "background"),
+    Phase.END_TO_END: ("image", "alpha", "trimap", "foreground", "background"),
+}
+"""What each phase learns from; M-Net alone is given trimaps that are drawn from alpha."""
 
 
 class TrainError(ShmError, ValueError):
@@ -22,14 +40,27 @@ class TrainError(ShmError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRun:
-    """Where a run trains, and how many processes feed it; neither changes a batch."""
+    """Where a run trains, and how it is fed.
+
+    Parameters
+    ----------
+    device : str
+    workers : int
+        Processes that read; any number gives the same batches.
+    on_damage : str
+        ``"stop"`` at samples that can't be read, or ``"skip"`` them, and count.
+    cache : CacheConfig, optional
+        Where the bytes of stores that lie elsewhere are kept.
+    """
 
     device: str = "auto"
     workers: int = 0
+    on_damage: OnDamage = "stop"
+    cache: CacheConfig | None = None
 
 
 def train(
-    store_path: Path,
+    sources: Sequence[Source],
     run: Path,
     config: TrainConfig,
     phases: Sequence[Phase],
@@ -40,68 +71,115 @@ def train(
 ) -> list[PhaseResult]:
     """Train the phases one after the other; finished ones are passed over, stopped ones resumed.
 
+    Parameters
+    ----------
+    sources : sequence of Source
+        Stores of composites; nets are validated on the first one's validation split.
+
     Raises
     ------
     ShmError
-        The store is missing, damaged, not of composites or has no training split; or
+        A store is missing, damaged, not of composites or has no training split; or
         what `shm.training.train_phase` raises.
     """
-    store = open_trainable(store_path)
+    stores = [open_trainable(source.path, settings.cache) for source in sources]
     device = choose_device(settings.device)
     note(f"training on {device}, preset {config.preset}")
+    weights = [source.weight for source in sources]
+    data = digest(*(store.identity() for store in stores), weights, WINDOW).hex()
+    feed = Feed(sources=sources, validated=stores[0], data=data, settings=settings)
     return [
-        train_one(phase, store, run, config, settings, pretrained=pretrained or {}, note=note)
+        train_one(phase, feed, run, config, pretrained=pretrained or {}, note=note)
         for phase in phases
     ]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Feed:
+    """What a run is fed with.
+
+    `data` tells it from other data; `validated` has what the nets are judged by.
+    """
+
+    sources: Sequence[Source]
+    validated: CompositeStore
+    data: str
+    settings: TrainRun
+
+
 def train_one(
     phase: Phase,
-    store: CompositeStore,
+    feed: Feed,
     run: Path,
     config: TrainConfig,
-    settings: TrainRun,
     *,
     pretrained: Mapping[Phase, Path],
     note: Callable[[str], None],
 ) -> PhaseResult:
-    """Train one phase on the store's training split, validated on its validation split."""
-    phase_config = config.phase(phase)
-    crop = crop_of(phase, phase_config)
+    """Train one phase on the stores' training splits, validated on a validation split."""
+    settings, phase_config = feed.settings, config.phase(phase)
+    device = choose_device(settings.device)
+    stream = stream_of(phase, config, settings, device)
+    skipped: Counter[str] = Counter()
 
-    def batches(start: int) -> Iterator[Any]:
-        return training_batches(
-            store.path,
-            crop=crop,
-            batch=phase_config.batch,
-            seed=f"{config.seed}/{phase}",
-            start=start,
-            workers=settings.workers,
-        )
+    def skip(damage: str) -> None:
+        skipped[damage] += 1
+        if skipped[damage] == 1:
+            note(f"skipped: {damage}")
 
-    has_validation = any(True for _ in store.samples("validation"))
+    def batches(step: int) -> Iterator[Any]:
+        start = step * phase_config.batch
+        return training_batches(feed.sources, stream, start=start, on_skip=skip)
+
+    has_validation = any(True for _ in feed.validated.samples("validation"))
 
     def validation() -> Iterator[Any]:
-        return whole_samples(store.path, "validation", config.validation_samples)
+        return whole_samples(
+            feed.validated.path, "validation", config.validation_samples, cache=settings.cache
+        )
 
     with progress(str(phase), phase_config.steps, "step") as bar:
-        return train_phase(
+        result = train_phase(
             phase,
             config,
             run=run,
             batches=batches,
-            device=choose_device(settings.device),
+            device=device,
             validation=validation if has_validation else None,
             pretrained=pretrained,
-            data=store.identity(),
+            data=feed.data,
             on_step=bar.reach,
             on_note=note,
         )
+    if skipped:
+        note(f"{phase}: skipped {skipped.total()} samples that could not be read")
+    return result
 
 
-def open_trainable(path: Path) -> CompositeStore:
+def stream_of(
+    phase: Phase, config: TrainConfig, settings: TrainRun, device: torch.device
+) -> StreamConfig:
+    """Return how a phase is fed."""
+    reader = ReaderConfig(
+        crop=crop_of(phase, config.phase(phase)),
+        seed=f"{config.seed}/{phase}",
+        names=NEEDED[phase],
+        # Without an accelerator, composites are made by the processes that read.
+        composite_here=device.type == "cpu",
+        on_damage=settings.on_damage,
+        cache=settings.cache,
+    )
+    return StreamConfig(
+        reader=reader,
+        batch=config.phase(phase).batch,
+        workers=settings.workers,
+        pinned=device.type == "cuda",
+    )
+
+
+def open_trainable(path: Location, cache: CacheConfig | None = None) -> CompositeStore:
     """Open a store of composites that has a training split."""
-    store = open_samples(path)
+    store = open_samples(path, access=Access(cache=cache))
     if not isinstance(store, CompositeStore):
         raise TrainError(
             f"{path} holds {store.kind} photos, whose old backgrounds nobody knows: make "
@@ -124,4 +202,5 @@ def crop_of(phase: Phase, config: PhaseConfig) -> CropConfig:
         size=config.crop,
         centred_on_unknown=config.centred_on_unknown,
         band=band,
+        jitter=config.jitter,
     )

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from shm.datasets.composites.leaks import leaks_among, leaks_of_composites
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import Damage, DamageError
 from shm.datasets.opening import Samples, open_samples
+from shm.datasets.storage.location import Location
 from shm.workflows.progress import progress
 
 
@@ -16,7 +16,7 @@ from shm.workflows.progress import progress
 class Verdict:
     """What `verify_store` found: `damages` of bytes, and `leaks` between splits, a line each."""
 
-    store: Path
+    store: Location
     shards: int
     complete: bool
     damages: tuple[Damage, ...]
@@ -43,7 +43,7 @@ class Verdict:
         }
 
 
-def verify_store(path: Path, *, repair: bool = False) -> Verdict:
+def verify_store(path: Location, *, repair: bool = False) -> Verdict:
     """Check the manifest and every checksum of a store, and who is in which split.
 
     With `repair`, the records of damaged shards are taken back, so that the command that made the

@@ -1,5 +1,6 @@
 """Samples made from recipes: people placed on backgrounds, and all that is done to them."""
 
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,18 +14,20 @@ from shm.datasets.jpeg import through_jpeg
 from shm.datasets.store import Arrays, Store
 from shm.pipeline.composite import (
     Subject,
+    Uncut,
     Weighted,
     blend,
     blend_linear,
     cut_background,
     join,
+    uncut_background,
     weigh,
 )
-from shm.pipeline.enlarge import Enlarge, enlarge
-from shm.pipeline.placement import KEEP, place
-from shm.pipeline.realism import add_noise, blur, match_colours
+from shm.pipeline.enlarge import Enlarge, Window, enlarge
+from shm.pipeline.placement import KEEP, Placement, place
+from shm.pipeline.realism import add_noise, blur, blur_reach, match_colours
 from shm.pipeline.seed import generator
-from shm.pipeline.values import RgbImage
+from shm.pipeline.values import RgbImage, Size
 
 FIELDS = ("image", "alpha", "trimap", "foreground", "background")
 """The arrays of a sample."""
@@ -33,12 +36,13 @@ RECORDS_KEPT = 4096
 """Records of people, and of backgrounds, that are kept: 2 kB each."""
 
 PEOPLE_KEPT = 2
-PHOTO_BYTES_KEPT = 256 * 2**20
-"""How many people, and how much of the backgrounds, are kept decoded."""
+"""How many people are kept decoded."""
 
 
 class Renderer:
     """Makes samples from recipes, and keeps the last people and photos for the next one.
+
+    May be called by several threads.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ class Renderer:
         Whether colours are mixed in linear light.
     by : callable
         Enlarges pictures: `enlarge`, or what computes the same faster.
+    photo_bytes : int
+        How much of the backgrounds is kept decoded.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Renderer:
         seed: int,
         linear: bool,
         by: Enlarge = enlarge,
+        photo_bytes: int = 0,
     ) -> None:
         self._foregrounds, self._backgrounds = foregrounds, backgrounds
         self._seed, self._linear, self._by = seed, linear, by
@@ -68,16 +75,21 @@ class Renderer:
         self._subject = lru_cache(PEOPLE_KEPT)(self._read_subject)
         self._weighted = lru_cache(PEOPLE_KEPT)(self._weigh)
         photos: LRUCache[Any, RgbImage] = LRUCache(
-            PHOTO_BYTES_KEPT, getsizeof=lambda photo: photo.nbytes
+            photo_bytes, getsizeof=lambda photo: photo.nbytes
         )
-        self._photo = cached(photos)(self._read_photo)
+        self._photo = cached(photos, lock=threading.Lock())(self._read_photo)
 
     def id_of(self, recipe: Recipe) -> str:
         """Return the id of the composite."""
         return composite_id(self.person(recipe.foreground)["id"], recipe.number)
 
-    def make(self, recipe: Recipe, names: Sequence[str]) -> Arrays:
-        """Make the arrays of these names, of `FIELDS`.
+    def size_of(self, recipe: Recipe) -> Size:
+        """Return the (height, width) of the composite."""
+        height, width = self.person(recipe.foreground)["size"]
+        return height, width
+
+    def make(self, recipe: Recipe, names: Sequence[str], window: Window | None = None) -> Arrays:
+        """Make the arrays of these names, of `FIELDS`, whole or in a window.
 
         Returns
         -------
@@ -91,56 +103,111 @@ class Renderer:
         """
         if not names:
             return {}
-        subject = self._placed(recipe)
-        arrays: Arrays = {"alpha": subject.alpha, "trimap": subject.trimap}
-        if {"image", "background"} & set(names) or recipe.match:
-            size = subject.alpha.shape[0], subject.alpha.shape[1]
-            scene = self._photo(recipe.background)
-            cut = cut_background(scene, recipe.crop, size, by=self._by)
-            arrays["background"] = blur(cut, recipe.blur)
-        arrays["foreground"] = subject.foreground
-        if recipe.match:
+        size = self.size_of(recipe)
+        whole = slice(0, size[0]), slice(0, size[1])
+        # Colours are matched, and JPEG is decoded, over the whole image.
+        everything = recipe.match or (recipe.jpeg and "image" in names)
+        part = whole if everything or window is None else window
+        arrays = self._make(recipe, names, size, part)
+        cut = window if everything and window is not None else (slice(None), slice(None))
+        return {name: arrays[name][cut] for name in FIELDS if name in names}
+
+    def _make(self, recipe: Recipe, names: Sequence[str], size: Size, part: Window) -> Arrays:
+        mixed = "image" in names
+        needed = {name for name in names if name in ("alpha", "trimap", "foreground")}
+        needed |= {"alpha", "foreground"} if mixed or recipe.match else set()
+        arrays = self._person(recipe, sorted(needed), size, part)
+        if mixed or recipe.match or "background" in names:
+            arrays["background"] = self._background(recipe, size, part)
+        if recipe.match and "foreground" in arrays:
             arrays["foreground"] = match_colours(
-                subject.foreground, subject.alpha, arrays["background"], recipe.match
+                arrays["foreground"], arrays["alpha"], arrays["background"], recipe.match
             )
-        if "image" in names:
-            image = self._mixed(recipe, arrays)
+        if mixed:
+            image = self._mixed(recipe, arrays, size)
             if recipe.noise:
                 random = generator(self._seed, "noise", self.id_of(recipe))
-                image = add_noise(image, recipe.noise, random)
+                corner = part[0].start, part[1].start
+                image = add_noise(image, recipe.noise, random, corner=corner, width=size[1])
             arrays["image"] = through_jpeg(image, recipe.jpeg) if recipe.jpeg else image
-        return {name: arrays[name] for name in FIELDS if name in names}
+        return arrays
 
-    def _mixed(self, recipe: Recipe, arrays: Arrays) -> RgbImage:
+    def uncut(self, recipe: Recipe, window: Window) -> Uncut | None:
+        """Return what a window of the background is interpolated from.
+
+        None where there is more to the image than αF + (1 − α)B with the background as it is: then
+        it has to be made here.
+        """
+        plain = not (recipe.match or recipe.blur or recipe.noise or recipe.jpeg or self._linear)
+        return self._uncut(recipe, self.size_of(recipe), window) if plain else None
+
+    def _uncut(self, recipe: Recipe, size: Size, window: Window) -> Uncut:
+        height, width = self.scene(recipe.background)["size"]
+        return uncut_background(
+            lambda part: self._read_photo(recipe.background, part),
+            (height, width),
+            recipe.crop,
+            size,
+            window,
+        )
+
+    def _mixed(self, recipe: Recipe, arrays: Arrays, size: Size) -> RgbImage:
         """Return αF + (1 − α)B."""
         if self._linear:
             return blend_linear(arrays["foreground"], arrays["alpha"], arrays["background"])
-        if recipe.placement == KEEP and recipe.second == NOBODY and not recipe.match:
+        kept = recipe.placement == KEEP and recipe.second == NOBODY and not recipe.match
+        if kept and arrays["alpha"].shape == size:
             return self._weighted(recipe.foreground).over(arrays["background"])
         return blend(arrays["foreground"], arrays["alpha"], arrays["background"])
+
+    def _background(self, recipe: Recipe, size: Size, part: Window) -> RgbImage:
+        """Return a part of the background; blurred, it is made with a margin around it."""
+        reach = blur_reach(recipe.blur)
+        around = tuple(
+            slice(max(0, side.start - reach), min(length, side.stop + reach))
+            for side, length in zip(part, size, strict=True)
+        )
+        if around == (slice(0, size[0]), slice(0, size[1])):
+            cut = cut_background(self._photo(recipe.background), recipe.crop, size, by=self._by)
+        else:
+            cut = self._uncut(recipe, size, (around[0], around[1])).cut()
+        inside = tuple(
+            slice(side.start - wide.start, side.stop - wide.start)
+            for side, wide in zip(part, around, strict=True)
+        )
+        return blur(cut, recipe.blur)[inside] if reach else cut
 
     def _weigh(self, slot: int) -> Weighted:
         subject = self._subject(slot)
         return weigh(subject.foreground, subject.alpha)
 
-    def _placed(self, recipe: Recipe) -> Subject:
-        """Return the person as they stand in the composite, with the one behind, if any."""
-        first = self._subject(recipe.foreground)
-        size = first.alpha.shape[0], first.alpha.shape[1]
-        subject = place(first, recipe.placement, size, by=self._by)
-        if recipe.second == NOBODY:
-            return subject
-        second = place(self._subject(recipe.second), recipe.second_placement, size, by=self._by)
-        return join(subject, second)
+    def _person(self, recipe: Recipe, names: Sequence[str], size: Size, part: Window) -> Arrays:
+        """Return a part of the person as they stand in the composite, with the one behind."""
+        slot, alone = recipe.foreground, recipe.second == NOBODY
+        if not names:
+            return {}
+        if alone and recipe.placement == KEEP and part != (slice(0, size[0]), slice(0, size[1])):
+            return self._foregrounds.read(slot, self.person(slot), names, part)
+        subject = self._placed(slot, recipe.placement, size, part)
+        if not alone:
+            second = self._placed(recipe.second, recipe.second_placement, size, part)
+            subject = join(subject, second)
+        return {name: getattr(subject, name) for name in names}
+
+    def _placed(self, slot: int, placement: Placement, size: Size, part: Window) -> Subject:
+        return place(self._subject(slot), placement, size, window=part, by=self._by)
 
     def _read_subject(self, slot: int) -> Subject:
-        return Subject(**self._foregrounds.read(slot, self.person(slot)))
+        names = ("foreground", "alpha", "trimap")
+        return Subject(**self._foregrounds.read(slot, self.person(slot), names))
 
-    def _read_photo(self, slot: int) -> RgbImage:
+    def _read_photo(self, slot: int, part: Window | None = None) -> RgbImage:
         record = self.scene(slot)
         content = self._backgrounds.read_file(slot, record["bytes"])
         height, width = record["size"]
-        return read_photo(Path(record["source"]), max_pixels=height * width, content=content)
+        return read_photo(
+            Path(record["source"]), max_pixels=height * width, content=content, part=part
+        )
 
 
 def composite_id(person: str, number: int) -> str:

@@ -8,44 +8,57 @@ A lazy store makes an image as it is read; the samples are the same, byte for by
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
+from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from shm.datasets.composites.recipe import COLUMNS, NOBODY, Recipe
 from shm.datasets.composites.render import FIELDS, Renderer, composite_id
 from shm.datasets.damage import Damage, DamageError, StoreError
-from shm.datasets.record import Record
-from shm.datasets.store import (
+from shm.datasets.fields import shard_slots
+from shm.datasets.group import (
     FORMAT,
-    Arrays,
-    Store,
-    create_store,
+    Access,
     damaged_metadata,
+    open_array,
     open_group,
-    open_store,
     require_complete,
     seal,
 )
-from shm.pipeline.enlarge import Enlarge, enlarge
+from shm.datasets.record import Record
+from shm.datasets.sharding import Layout, ShardedArray, ShardError
+from shm.datasets.storage.location import Location
+from shm.datasets.store import Arrays, Store, create_store, open_store
+from shm.pipeline.composite import Uncut
+from shm.pipeline.enlarge import Enlarge, Window, enlarge
+from shm.pipeline.placement import placed_pixel
 from shm.pipeline.seed import digest
-from shm.pipeline.values import RgbImage
+from shm.pipeline.values import Size
 
 Form = Literal["lazy", "materialised"]
 
-RECIPE_ROWS, RECIPE_SHARD = 1024, 65_536
+DRAWS = 8
+"""How often an unknown pixel is drawn until one is inside the frame."""
+
+RECIPE_ROWS, RECIPE_SHARD = 64, 65_536
 """Recipes that are one inner chunk, and one shard."""
+
+RECIPES = Layout(
+    slots=RECIPE_SHARD // RECIPE_ROWS,
+    slot=(RECIPE_ROWS * len(COLUMNS),),
+    chunk=(RECIPE_ROWS * len(COLUMNS),),
+    dtype="float32",
+)
+"""How recipes lie in their shards: a slot is `RECIPE_ROWS` of them."""
 
 
 def create_composites(
-    path: Path,
+    path: Location,
     *,
     form: Form,
     slots: int,
@@ -94,9 +107,9 @@ def create_composites(
         shape=(slots, len(COLUMNS)),
         chunks=(RECIPE_ROWS, len(COLUMNS)),
         shards=(RECIPE_SHARD, len(COLUMNS)),
-        dtype="float32",
-        compressors=[ZstdCodec(level=3, checksum=True)],
-        fill_value=float("nan"),  # what a lost shard reads as
+        dtype=RECIPES.dtype,
+        compressors=RECIPES.codecs,
+        fill_value=0,
     )
     layout: dict[str, Any] = {"format": FORMAT, "kind": "composited", "slots": slots}
     layout |= {"canvas": people.canvas, "form": form, "columns": list(COLUMNS)}
@@ -105,7 +118,12 @@ def create_composites(
 
 
 def open_composites(
-    path: Path, *, writable: bool = False, incomplete: bool = False, by: Enlarge = enlarge
+    path: Location,
+    *,
+    writable: bool = False,
+    incomplete: bool = False,
+    by: Enlarge = enlarge,
+    access: Access | None = None,
 ) -> "CompositeStore":
     """Open a store of composites, or say in one line why it can't be.
 
@@ -113,6 +131,7 @@ def open_composites(
     ----------
     by : callable
         Enlarges backgrounds: `enlarge`, or what computes the same faster.
+    access : Access, optional
 
     Raises
     ------
@@ -125,7 +144,7 @@ def open_composites(
     if layout.get("columns") != list(COLUMNS):
         raise StoreError(f"{path}: its recipes have other columns than this version of shm reads")
     with damaged_metadata(path):
-        store = CompositeStore(path, group, by=by)
+        store = CompositeStore(path, group, by=by, access=access)
         sound = store.is_consistent()
     if not sound:
         raise StoreError(f"{path}: its metadata contradicts its arrays; make it again")
@@ -139,13 +158,25 @@ class CompositeStore:
     kind = "composited"
     fields = FIELDS
 
-    def __init__(self, path: Path, group: zarr.Group, *, by: Enlarge = enlarge) -> None:
+    def __init__(
+        self,
+        path: Location,
+        group: zarr.Group,
+        *,
+        by: Enlarge = enlarge,
+        access: Access | None = None,
+    ) -> None:
         self.path = path
         self._group = group
         self.attributes: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
         self.form: Form = self.attributes["form"]
         self.slots: int = self.attributes["slots"]
         self.canvas: int = self.attributes["canvas"]
+        self._access = replace(access or Access(), token=seal(self.attributes))
+        self._storage = self._access.open(path)
+        self._recipes = ShardedArray(self._storage, "recipe", RECIPES)
+        self.shard = shard_slots("images", self.canvas)
+        """How many samples are a shard of the order in which they are streamed, in either form."""
         self.foregrounds = self._part("foregrounds")
         self.backgrounds = self._part("backgrounds")
         self.images = self._part("images") if self.form == "materialised" else None
@@ -155,25 +186,24 @@ class CompositeStore:
             seed=self.attributes["config"]["seed"],
             linear=self.attributes["config"]["recipe"]["linear"],
             by=by,
+            photo_bytes=self._access.photo_bytes,
         )
-        self._recipe = lru_cache(1)(self._read_recipe)  # for a sample's record, then its arrays
 
     def _part(self, name: str) -> Store:
         writable = not self._group.read_only
-        return open_store(self.path / name, writable=writable, incomplete=True, root=self.path)
+        return open_store(
+            self.path / name,
+            writable=writable,
+            incomplete=True,
+            root=self.path,
+            access=self._access,
+        )
 
     @property
     def parts(self) -> dict[str, Store]:
         """Return the stores that it is made of, by name."""
         own = {"foregrounds": self.foregrounds, "backgrounds": self.backgrounds}
         return own if self.images is None else own | {"images": self.images}
-
-    @cached_property
-    def _recipes(self) -> "zarr.Array[Any]":
-        array = self._group["recipe"]
-        if not isinstance(array, zarr.Array):
-            raise StoreError(f"{self.path}: its recipes are no array; make it again")
-        return array
 
     def people(self) -> dict[int, Record]:
         """Read the records of all accepted people, by slot: 2 kB each."""
@@ -187,8 +217,11 @@ class CompositeStore:
         """Return whether attributes and arrays say the same of slots, canvas and columns."""
         images = self.images is None or self.images.slots == self.slots
         canvases = {part.canvas for name, part in self.parts.items() if name != "backgrounds"}
-        shape = (self.slots, len(COLUMNS))
-        return images and canvases == {self.canvas} and self._recipes.shape == shape
+        recipes = open_array(self._group, "recipe", self.path)
+        layout = (recipes.shape, recipes.chunks, recipes.shards)
+        columns = len(COLUMNS)
+        expected = ((self.slots, columns), (RECIPE_ROWS, columns), (RECIPE_SHARD, columns))
+        return images and canvases == {self.canvas} and layout == expected
 
     # ---------------------------------------------------------------- writing
 
@@ -213,10 +246,11 @@ class CompositeStore:
 
     def _write_rows(self, part: slice, rows: NDArray[np.float32]) -> None:
         """Write the rows of one shard."""
-        key = self._recipes.metadata.encode_chunk_key((part.start // RECIPE_SHARD, 0))
-        # zarr reads a shard before it writes it: a damaged one stops it
-        sync(self._group.store.delete(f"recipe/{key}"))
-        self._recipes[part] = rows
+        shard = part.start // RECIPE_SHARD
+        blocks = [rows[at : at + RECIPE_ROWS].ravel() for at in range(0, len(rows), RECIPE_ROWS)]
+        content = default_buffer_prototype().buffer.from_bytes(self._recipes.encode(blocks))
+        sync(self._group.store.set(self._recipes.key(shard), content))
+        self._recipes.forget(shard)
 
     def mark(self, **attributes: object) -> None:
         """Say more of the store: whether it is ``complete``, the digest of its ``recipes``."""
@@ -265,7 +299,11 @@ class CompositeStore:
 
     def record(self, slot: int) -> Record:
         """Return what is known of a sample."""
-        return self._described(self._recipe(slot))
+        return self._described(self.recipe(slot))
+
+    def recipe(self, slot: int) -> Recipe:
+        """Return how a sample is made; raises `DamageError` where that can't be read."""
+        return Recipe.of(self._rows(slice(slot, slot + 1))[0])
 
     def find(self, name: str) -> int | None:
         """Return the slot of the sample of this id, None where there is none."""
@@ -276,6 +314,14 @@ class CompositeStore:
         is_it = (self.column("foreground") == slots[0]) & (self.column("number") == int(number))
         found = np.flatnonzero(is_it)
         return int(found[0]) if len(found) and composite_id(person, int(number)) == name else None
+
+    def id_of(self, recipe: Recipe) -> str:
+        """Return the id of a sample."""
+        return self._renderer.id_of(recipe)
+
+    def size_of(self, recipe: Recipe) -> Size:
+        """Return the (height, width) of a sample."""
+        return self._renderer.size_of(recipe)
 
     def read(
         self, slot: int, record: Record | None = None, names: Sequence[str] | None = None
@@ -291,35 +337,77 @@ class CompositeStore:
             Of `fields`; all without it.
         """
         del record
-        wanted = FIELDS if names is None else names
-        recipe = self._recipe(slot)
-        if self.images is None:
-            return self._renderer.make(recipe, wanted)
-        arrays = self._renderer.make(recipe, [name for name in wanted if name != "image"])
-        if "image" in wanted:
-            size = self._renderer.person(recipe.foreground)["size"]
-            arrays |= self.images.read(slot, {"size": size}, ["image"])
-        return {name: arrays[name] for name in FIELDS if name in wanted}
+        return self.make(slot, self.recipe(slot), FIELDS if names is None else names)
 
-    def make_images(self, slots: range) -> Iterator[tuple[str, RgbImage]]:
-        """Yield the id and the image of some samples, made from their recipes."""
+    def make(
+        self, slot: int, recipe: Recipe, names: Sequence[str], window: Window | None = None
+    ) -> Arrays:
+        """Read a sample whose recipe is at hand, or a window of it, as `read`."""
+        if self.images is None:
+            return self._renderer.make(recipe, names, window)
+        behind = "background" in names
+        made = [name for name in names if name not in ("image", "background")]
+        arrays = self._renderer.make(recipe, made, window)
+        if behind or "image" in names:
+            size = {"size": self._renderer.size_of(recipe)}
+            stored = ["image", "difference"] if behind else ["image"]
+            arrays |= self.images.read(slot, size, stored, window)
+        if behind:
+            arrays["background"] = arrays["image"] + arrays["difference"]
+        return {name: arrays[name] for name in FIELDS if name in names}
+
+    def uncut(self, recipe: Recipe, window: Window) -> Uncut | None:
+        """Return what a window of the background is interpolated from, as `Renderer.uncut`.
+
+        None where the store has its images, too.
+        """
+        return self._renderer.uncut(recipe, window) if self.images is None else None
+
+    def draw_unknown(self, recipe: Recipe, random: np.random.Generator) -> tuple[int, int] | None:
+        """Draw an unknown pixel of a sample, (row, column); None where none was found.
+
+        It is one of the person's as they are stored, moved to where it is in the composite; of two
+        people, of either as often as of the other. One that is outside the frame is drawn anew.
+        """
+        frame = self._renderer.size_of(recipe)
+        people = [(recipe.foreground, recipe.placement)]
+        if recipe.second != NOBODY:
+            people.append((recipe.second, recipe.second_placement))
+        for _ in range(DRAWS):
+            person, placement = people[int(random.integers(len(people)))]
+            record = self._renderer.person(person)
+            pixel = self.foregrounds.draw_unknown(person, record, random)
+            placed = pixel and placed_pixel(pixel, tuple(record["size"]), placement, frame)
+            if placed:
+                return placed
+        return None
+
+    def make_images(self, slots: range) -> Iterator[tuple[str, Arrays]]:
+        """Yield the id of some samples, and what is stored of them, made from their recipes."""
         for row in self._rows(slice(slots.start, slots.stop)):
             recipe = Recipe.of(row)
-            yield self._renderer.id_of(recipe), self._renderer.make(recipe, ["image"])["image"]
-
-    def _read_recipe(self, slot: int) -> Recipe:
-        return Recipe.of(self._rows(slice(slot, slot + 1))[0])
+            made = self._renderer.make(recipe, ["image", "background"])
+            # Modulo 256, as NumPy has it; zero wherever there is nothing but background.
+            difference = made["background"] - made["image"]
+            stored = {"image": made["image"], "difference": difference}
+            yield self._renderer.id_of(recipe), stored
 
     def _rows(self, part: slice) -> NDArray[np.float32]:
+        stop = min(part.stop, self.slots)
+        first, last = part.start // RECIPE_ROWS, -(-stop // RECIPE_ROWS)
         try:
-            rows = np.asarray(self._recipes[part], np.float32)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise self._damage("are damaged") from error
-        if np.isnan(rows).any():
-            raise self._damage("are missing")
+            shard, skipped = divmod(part.start, RECIPE_SHARD)
+            if not skipped and stop == min(self.slots, part.start + RECIPE_SHARD):
+                blocks = self._recipes.read_shard(shard)
+            else:
+                blocks = np.stack([self._recipes.read(block, ()) for block in range(first, last)])
+        except ShardError as error:
+            raise self._damage(error.what.replace("is", "are", 1)) from error
+        rows = blocks.reshape(-1, len(COLUMNS))
+        rows = rows[part.start - first * RECIPE_ROWS : stop - first * RECIPE_ROWS]
         for name, store in (("foreground", self.foregrounds), ("background", self.backgrounds)):
             slots = rows[:, COLUMNS.index(name)]
-            if ((slots < 0) | (slots >= store.slots)).any():
+            if not ((slots >= 0) & (slots < store.slots)).all():
                 raise self._damage("are damaged")
         return rows
 
@@ -383,9 +471,9 @@ class CompositeStore:
         parts = (self.foregrounds.identity(), self.backgrounds.identity())
         return digest(*parts, self.attributes["recipes"], self.attributes["config"]).hex()
 
-    def bytes_on_disk(self) -> int:
-        """Return the size of every file of the store together."""
-        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+    def bytes_on_disk(self) -> int | None:
+        """Return the size of all files of the store; None where they can't be listed."""
+        return self._storage.total_bytes()
 
 
 def _origin(record: Record) -> dict[str, Any]:

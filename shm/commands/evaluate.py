@@ -1,15 +1,19 @@
 """``shm evaluate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import ANY_PATH, JSON, STORE, print_json, say
+
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
 
 
 @click.command()
 @click.argument("checkpoint")
-@click.argument("store", type=ANY_PATH)
+@click.argument("store", type=STORE)
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
@@ -27,7 +31,7 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
 @JSON
 def command(
     checkpoint: str,
-    store: Path,
+    store: "Location",
     split: str,
     csv_path: Path | None,
     sheet: Path | None,

@@ -1,18 +1,22 @@
 """``shm-data export``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import ANY_PATH, JSON, STORE, print_json, say
+
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
 
 
 @click.command()
-@click.argument("store", type=ANY_PATH)
+@click.argument("store", type=STORE)
 @click.argument("folder", type=ANY_PATH)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this one.")
 @JSON
-def command(store: Path, folder: Path, split: str | None, as_json: bool) -> None:
+def command(store: "Location", folder: Path, split: str | None, as_json: bool) -> None:
     """Write the samples of STORE as PNG files: FOLDER/{image,alpha,trimap,foreground}/ID.png."""
     from shm.workflows.export import export_store
 

@@ -1,19 +1,21 @@
 """``shm-data inspect``."""
 
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, human_bytes, print_json
+from shm.commands.options import JSON, STORE, human_bytes, print_json
 
 MOST_REJECTS = 50
 """Rejects that are listed one by one; ``--json`` has them all."""
 
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
+
 
 @click.command()
-@click.argument("store", type=ANY_PATH)
+@click.argument("store", type=STORE)
 @click.option(
     "--worst",
     type=click.IntRange(min=0),
@@ -28,7 +30,9 @@ MOST_REJECTS = 50
 )
 @click.option("--datasheet", is_flag=True, help="Write a page about the store, in Markdown.")
 @JSON
-def command(store: Path, worst: int, sample: str | None, datasheet: bool, as_json: bool) -> None:
+def command(
+    store: "Location", worst: int, sample: str | None, datasheet: bool, as_json: bool
+) -> None:
     """Say what is in STORE: counts, quality, configuration, worst samples, rejects, backgrounds."""
     from shm.workflows.inspect import describe_sample, flatten, inspect_store
 

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,16 @@ class Parse(click.ParamType[Any]):
 
 
 ANY_PATH = click.Path(path_type=Path)
+
+
+def read_store(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
+    """Read where a store is: a folder, or a URL."""
+    from shm.datasets.storage.location import locate
+
+    return locate(text)
+
+
+STORE = Parse("path or url", read_store)
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
@@ -52,6 +62,31 @@ MAX_MEGAPIXELS = click.option(
     default=100,
     help="Refuse larger photos unread: a decompression bomb would fill the memory.",
 )
+
+
+def CACHE(command: Command) -> Command:  # noqa: N802 - used as the other options are
+    """Add ``--cache`` and ``--cache-gigabytes``."""
+    command = click.option(
+        "--cache-gigabytes",
+        type=click.FloatRange(min=0.1),
+        default=50.0,
+        help="Size that the cache may reach.",
+    )(command)
+    return click.option(
+        "--cache",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        help="Keep what is read of a store at a URL in this folder, for the next epoch.",
+    )(command)
+
+
+def cache_of(options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - imported where it is needed
+    """Return the cache that the options ask for."""
+    from shm.datasets.storage.cached import CacheConfig
+
+    if options["cache"] is None:
+        return None
+    return CacheConfig(folder=options["cache"], limit=int(options["cache_gigabytes"] * 1e9))
 
 
 def cores() -> int:

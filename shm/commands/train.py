@@ -2,17 +2,48 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, cores, print_json, say
+from shm.commands.options import (
+    ANY_PATH,
+    CACHE,
+    JSON,
+    STORE,
+    Parse,
+    cache_of,
+    cores,
+    print_json,
+    read_store,
+    say,
+)
+from shm.pipeline.errors import ShmError
 from shm.training.config import Phase
 from shm.training.presets import PRESETS
 
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
+
+
+def read_mix(text: str) -> tuple[Any, float]:
+    """Read a store and its weight, ``STORE=WEIGHT``."""
+    path, _, weight = text.rpartition("=")
+    try:
+        number = float(weight)
+    except ValueError:
+        number = 0.0
+    if not path or not 0 < number < float("inf"):
+        raise MixError(f"{text!r}: write STORE=WEIGHT, as in animals.zarr=0.5")
+    return read_store(path), number
+
+
+class MixError(ShmError, ValueError):
+    """A store to mix in has no weight."""
+
 
 @click.command()
-@click.argument("store", type=ANY_PATH)
+@click.argument("store", type=STORE)
 @click.option("--run", type=ANY_PATH, required=True, help="Folder of the run.")
 @click.option(
     "--phase",
@@ -48,9 +79,28 @@ from shm.training.presets import PRESETS
     show_default="one a core but one, at most 8",
     help="Processes that read the store; 0: the training process itself.",
 )
+@click.option(
+    "--mix",
+    type=Parse("store=weight", read_mix),
+    multiple=True,
+    help="Draw from this store of composites, too: so many samples to one of STORE.",
+)
+@click.option(
+    "--colour-jitter",
+    type=click.FloatRange(0, 1),
+    help="Vary brightness, contrast and saturation by up to this share, hue by a tenth of it.  "
+    "[default: preset's]",
+)
+@click.option(
+    "--on-damage",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    help="At samples that can't be read: stop, or skip and count them.",
+)
+@CACHE
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
 @JSON
-def command(store: Path, run: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+def command(store: "Location", run: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Train Semantic Human Matting on the composites of STORE, in its three phases.
 
     T-Net learns trimaps, M-Net alphas from true trimaps, and end to end both learn together,
@@ -60,7 +110,9 @@ def command(store: Path, run: Path, as_json: bool, **options: Any) -> None:  # n
     \b
     shm train train.zarr --run runs/first
     shm train train.zarr --run runs/paper --preset paper --device cuda --workers 4
+    shm train s3://bucket/train.zarr --run runs/far --cache /scratch/cache --mix animals.zarr=0.5
     """  # noqa: D301
+    from shm.datasets.streaming.sources import Source
     from shm.workflows.train import TrainRun, train
 
     config = configure(options)
@@ -70,8 +122,15 @@ def command(store: Path, run: Path, as_json: bool, **options: Any) -> None:  # n
         for phase, name in ((Phase.TNET, "tnet"), (Phase.MNET, "mnet"))
         if options[name] is not None
     }
-    settings = TrainRun(device=options["device"], workers=options["workers"])
-    results = train(store, run, config, phases, settings, pretrained=pretrained, note=say)
+    settings = TrainRun(
+        device=options["device"],
+        workers=options["workers"],
+        on_damage=options["on_damage"],
+        cache=cache_of(options),
+    )
+    sources = [Source(path=store)]
+    sources += [Source(path=path, weight=weight) for path, weight in options["mix"]]
+    results = train(sources, run, config, phases, settings, pretrained=pretrained, note=say)
     if as_json:
         print_json(
             {
@@ -104,7 +163,13 @@ def configure(options: dict[str, Any]) -> Any:  # noqa: ANN401
             changes[f"{net}_weights"] = options[f"{net}_weights"]
     if options["checkpoint_every"]:
         changes["checkpoint_every"] = options["checkpoint_every"]
-    phase = {name: options[name] for name in ("steps", "batch", "crop") if options[name]}
+    phase: dict[str, Any] = {
+        name: options[name] for name in ("steps", "batch", "crop") if options[name]
+    }
+    if options["colour_jitter"] is not None:
+        share = options["colour_jitter"]
+        strengths = dict.fromkeys(("brightness", "contrast", "saturation"), share)
+        phase["jitter"] = strengths | {"hue": share / 10}
     if options["learning_rate"]:
         phase["optimiser"] = {"learning_rate": options["learning_rate"]}
     names = ("tnet", "mnet", "end_to_end")

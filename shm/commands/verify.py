@@ -1,19 +1,22 @@
 """``shm-data verify``."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import JSON, STORE, print_json, say
+
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
 
 
 @click.command()
-@click.argument("store", type=ANY_PATH)
+@click.argument("store", type=STORE)
 @click.option(
     "--repair", is_flag=True, help="Forget damaged shards, so that they can be made again."
 )
 @JSON
-def command(store: Path, repair: bool, as_json: bool) -> None:
+def command(store: "Location", repair: bool, as_json: bool) -> None:
     """Check that every byte of STORE is what was written, and that nobody is in two splits."""
     from shm.workflows.verify import verify_store
 

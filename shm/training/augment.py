@@ -84,7 +84,7 @@ def draw_window(classes: Tensor, sides: Sequence[int], rng: np.random.Generator)
 
     Parameters
     ----------
-    classes : int64 (H, W)
+    classes : integers (H, W)
         Class indices of the true trimap.
     sides : ints
         One is drawn; none exceeds H or W.
@@ -128,19 +128,22 @@ def matte_crops(
     ----------
     arXiv 1809.01354, section 4.2, end-to-end training.
     """
+    # An accelerator is waited for once here, not for each sample.
+    labels = batch.classes.to(torch.uint8).cpu()
     windows = [
         draw_window(classes, sides, generator(seed, "matte", step, each))
-        for classes, each in zip(batch.classes, batch.ids, strict=True)
+        for classes, each in zip(labels, batch.ids, strict=True)
     ]
 
     def cut(pixels: Tensor) -> Tensor:
         return torch.stack([w.of(p, side) for w, p in zip(windows, pixels, strict=True)])
 
+    true = batch.matte
     cropped = replace(
         batch,
         image=cut(batch.image),
-        alpha=cut(batch.alpha),
-        foreground=cut(batch.foreground),
-        background=cut(batch.background),
+        alpha=cut(true.alpha),
+        foreground=cut(true.foreground),
+        background=cut(true.background),
     )
     return cropped, cut(probabilities)

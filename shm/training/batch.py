@@ -1,47 +1,41 @@
 """A batch on the device: bytes from the store become what the nets and the losses read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from shm.models.imagenet import normalise
-from shm.pipeline.errors import ShmError
-from shm.pipeline.values import TRIMAP_VALUES, TrimapClass
+from shm.training.colour import jittered
+from shm.training.enlargement import enlarged
+from shm.training.raw import BatchError, RawBatch, RawCrop, RawSamples, check_crop
+from shm.training.squares import COLOURS, Place, Square, nearest, squares
+from shm.training.trimaps import Band, classes, classes_of, one_hot, random_trimaps
+
+__all__ = [
+    "LAYOUT",
+    "Batch",
+    "BatchError",
+    "Matte",
+    "RawBatch",
+    "RawSamples",
+    "classes_of",
+    "one_hot",
+    "to_device",
+]
 
 LAYOUT = torch.channels_last
 """How nets and batches lie in memory: convolutions of few channels take half the time on a CPU."""
 
 
-class BatchError(ShmError, ValueError):
-    """A batch holds what no store of ours should give."""
+class Matte(NamedTuple):
+    """What a matte is trained on: `alpha` (B, 1, H, W), `foreground`, `background` (B, 3, H, W)."""
 
-
-class RawBatch(TypedDict):
-    """A batch of crops as the loader yields it: uint8, image = F alpha + B (1 - alpha)."""
-
-    image: Tensor
     alpha: Tensor
-    trimap: Tensor
     foreground: Tensor
     background: Tensor
-    id: Sequence[str]
-
-
-class RawSamples(TypedDict):
-    """Whole samples, for validation: uint8, each at the top left of a padded canvas.
-
-    ``size`` holds the valid (height, width) of each.
-    """
-
-    image: Tensor
-    alpha: Tensor
-    trimap: Tensor
-    id: Sequence[str]
-    size: Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,89 +46,134 @@ class Batch:
     ----------
     image : (B, 3, H, W)
         ImageNet-normalised RGB.
-    alpha : (B, 1, H, W)
     classes : int64 (B, H, W)
         `TrimapClass` of each pixel of the true trimap.
     trimap : (B, 3, H, W)
         The same, one-hot.
-    foreground, background : (B, 3, H, W)
-        True colours, RGB.
     ids : strings
+    alpha : (B, 1, H, W) or None
+    foreground, background : (B, 3, H, W) or None
+        True colours, RGB. T-Net trains without them and without alpha.
     """
 
     image: Tensor
-    alpha: Tensor
     classes: Tensor
     trimap: Tensor
-    foreground: Tensor
-    background: Tensor
     ids: tuple[str, ...]
+    alpha: Tensor | None = None
+    foreground: Tensor | None = None
+    background: Tensor | None = None
+
+    @property
+    def matte(self) -> Matte:
+        """Alpha and true colours; raises `BatchError` where the batch was made without them."""
+        alpha, foreground, background = self.alpha, self.foreground, self.background
+        if alpha is None or foreground is None or background is None:
+            lacking = [name for name in Matte._fields if getattr(self, name) is None]
+            raise BatchError(
+                f"this batch ({', '.join(self.ids[:3])} …) has no {' and no '.join(lacking)}, "
+                "which a loss on mattes needs: train on a store of composites"
+            )
+        return Matte(alpha, foreground, background)
+
+    def record_stream(self, stream: torch.Stream) -> None:
+        """Keep the memory until what `stream` has been given to do so far is done."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Tensor):
+                value.record_stream(stream)
 
 
-def classes_of(trimap: Tensor, ids: Sequence[str] = ()) -> Tensor:
-    """Return the class index of each pixel of a trimap.
-
-    Parameters
-    ----------
-    trimap : uint8 (B, 1, H, W)
-        0, 128 and 255 only.
-    ids : strings
-        To name the sample where there is another value.
-
-    Returns
-    -------
-    int64 (B, H, W)
-
-    Raises
-    ------
-    BatchError
-        Another value is present: a trimap was resized smoothly, or the sample is damaged.
-    """
-    table = torch.full((256,), -1, dtype=torch.int64, device=trimap.device)
-    table[torch.from_numpy(TRIMAP_VALUES).long()] = torch.arange(len(TrimapClass)).to(table.device)
-    classes = table[trimap[:, 0].long()]
-    wrong = (classes < 0).flatten(1).any(1)
-    if wrong.any():
-        index = int(wrong.nonzero()[0, 0])
-        value = int(trimap[index, 0][classes[index] < 0][0])
-        name = ids[index] if ids else f"number {index} of the batch"
-        raise BatchError(
-            f"the trimap of {name} holds {value}: it may hold 0, 128 and 255 only; "
-            "check the store with `shm-data verify`"
-        )
-    return classes
-
-
-def one_hot(classes: Tensor) -> Tensor:
-    """Return class indices (B, H, W) as probabilities that are 0 or 1, float32 (B, 3, H, W)."""
-    return F.one_hot(classes, len(TrimapClass)).movedim(-1, 1).float()
-
-
-def to_device(raw: RawBatch, device: torch.device) -> Batch:
+def to_device(raw: RawBatch, device: torch.device, size: int, *, mattes: bool = True) -> Batch:
     """Move a batch of crops to the device and make it what the nets read.
+
+    All but the move happens on the device: backgrounds are enlarged, images composited, squares
+    mirrored and brought to one size, colours jittered, trimaps drawn.
 
     Parameters
     ----------
     raw : RawBatch
-        uint8; image, foreground and background (B, 3, H, W), alpha and trimap (B, 1, H, W).
+        In memory that the device can fetch from by itself (pinned), where it is a GPU.
+    device : torch.device
+    size : int
+        Side in pixels of what the nets are given.
+    mattes : bool
+        Whether `Batch.matte` is needed; without it, its planes serve for image and trimap only.
 
     Raises
     ------
     BatchError
-        A trimap holds other values than 0, 128 and 255.
+        A trimap holds other values than 0, 128 and 255, or a crop lacks a plane.
     """
-    # The trimap is checked where it lies, so that no accelerator is waited for.
-    classes = classes_of(raw["trimap"], raw["id"]).to(device, non_blocking=True)
-    image, alpha, foreground, background = (
-        pixels.to(device, non_blocking=True).float().contiguous(memory_format=LAYOUT) / 255
-        for pixels in (raw["image"], raw["alpha"], raw["foreground"], raw["background"])
-    )
+    crops, ids = raw["crops"], tuple(raw["id"])
+    bands = [crop["band"] for crop in crops]
+    # Trimaps are checked where they lie, so that no accelerator is waited for.
+    for name, crop in zip(ids, crops, strict=True):
+        check_crop(name, crop, raw["pixels"], veiled=any(bands))
+    pixels, squared = _on_device(raw["pixels"], crops, device, mattes=mattes)
+    names = [name for name in COLOURS[: 3 if mattes else 1] if _in_all(name, squared)]
+    veil = ["alpha"] if any(bands) or (mattes and _in_all("alpha", squared)) else []
+    planes = squares(pixels, squared, size, names + veil)
+    labels = classes(_trimaps(pixels, squared, bands, planes.get("alpha"), size))
+    scaled = {name: plane.div_(255) for name, plane in planes.items()}
+    colours = jittered([scaled[name] for name in names], [crop["jitter"] for crop in crops])
+    rgb = dict(zip(names, colours, strict=True))
     return Batch(
-        image=normalise(image),
-        alpha=alpha,
-        classes=classes,
-        trimap=one_hot(classes),
-        foreground=foreground,
-        background=background,
-        ids=tuple(raw["id"]),
+        image=normalise(rgb["image"]).contiguous(memory_format=LAYOUT),
+        classes=labels,
+        trimap=one_hot(labels),
+        ids=ids,
+        alpha=scaled.get("alpha") if mattes else None,
+        foreground=rgb.get("foreground"),
+        background=rgb.get("background"),
+    )
+
+
+def _on_device(
+    raw: Tensor, crops: Sequence[RawCrop], device: torch.device, *, mattes: bool
+) -> tuple[Tensor, list[Square]]:
+    """Return the bytes on the device, enlarged backgrounds after them, and where all lies."""
+    pixels = raw.to(device, non_blocking=True)
+    places = [
+        {name: Place(offset, crop["side"]) for name, offset in crop["planes"].items()}
+        for crop in crops
+    ]
+    far = [
+        (mine, crop["enlarge"], crop["side"])
+        for mine, crop in zip(places, crops, strict=True)
+        if crop["enlarge"] is not None and (mattes or "image" not in mine)
+    ]
+    if far:
+        _, windows, sides = zip(*far, strict=True)
+        backgrounds = enlarged(pixels, raw, windows, sides)
+        end = len(pixels)
+        for (mine, _, _), background in zip(far, backgrounds, strict=True):
+            mine["background"] = Place(end, background.shape[1])
+            end += background.numel()
+        pixels = torch.cat([pixels, *(each.flatten() for each in backgrounds)])
+    squared = zip(crops, places, strict=True)
+    return pixels, [Square(crop["side"], crop["flip"], mine) for crop, mine in squared]
+
+
+def _in_all(name: str, crops: Sequence[Square]) -> bool:
+    return name == "image" or all(name in crop.planes for crop in crops)
+
+
+def _trimaps(
+    pixels: Tensor,
+    crops: Sequence[Square],
+    bands: Sequence[Band | None],
+    alpha: Tensor | None,
+    size: int,
+) -> Tensor:
+    """Return the trimaps uint8 (B, size, size): drawn around alpha by the band, or the given."""
+    without = [crop for crop, band in zip(crops, bands, strict=True) if band is None]
+    if alpha is None or len(without) == len(crops):
+        return nearest(pixels, crops, size)
+    drawn = random_trimaps(alpha[:, 0], [band or (0, 0) for band in bands])
+    if not without:
+        return drawn
+    given = iter(nearest(pixels, without, size))
+    return torch.stack(
+        [mine if band else next(given) for band, mine in zip(bands, drawn, strict=True)]
     )

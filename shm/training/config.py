@@ -11,6 +11,7 @@ import dacite
 
 from shm.losses import LossConfig
 from shm.pipeline.errors import ShmError
+from shm.pipeline.jitter import JitterConfig
 
 Schedule = Literal["constant", "cosine"]
 
@@ -91,6 +92,8 @@ class PhaseConfig:
         Cut around a pixel of the unknown region rather than anywhere.
     rotation : float
         Largest random rotation, in degrees to either side. T-Net's phase only.
+    jitter : JitterConfig
+        How strongly colours vary; the papers leave them alone.
     matte_crop : int
         Side in pixels of what M-Net sees end to end, cut from what T-Net saw; 0: M-Net sees it all.
     matte_crop_sizes : ints
@@ -104,6 +107,7 @@ class PhaseConfig:
     crop_sizes: tuple[int, ...] = ()
     centred_on_unknown: bool = True
     rotation: float = 0.0
+    jitter: JitterConfig = field(default_factory=JitterConfig)
     matte_crop: int = 0
     matte_crop_sizes: tuple[int, ...] = ()
 

@@ -122,6 +122,31 @@ class Window:
         }
 
 
+class Waits:
+    """How long the steps of a run have waited for data, but the first: then loaders start."""
+
+    def __init__(self) -> None:
+        self.first = 0.0
+        self.steps = -1
+        self.waited, self.spent = 0.0, 0.0
+
+    def add(self, *, waited: float, spent: float) -> None:
+        """Add one step: the seconds it waited for its batch, and those it took in all."""
+        self.steps += 1
+        if self.steps == 0:
+            self.first = waited
+            return
+        self.waited += waited
+        self.spent += spent
+
+    def __str__(self) -> str:
+        told = f"waited {self.first:.1f} s for the first batch"
+        if self.steps < 1:
+            return told
+        each, share = self.waited / self.steps * 1000, self.waited / self.spent
+        return f"{told}, then {self.waited:.1f} s in all, {each:.1f} ms a step ({share:.1%})"
+
+
 def _numbers(record: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
     for name, value in record.items():
         if isinstance(value, Mapping):

@@ -68,8 +68,9 @@ def end_to_end_losses(net: nn.Module, batch: Batch, config: TrainConfig, step: i
 def prediction_losses(alpha: Tensor, batch: Batch, config: TrainConfig) -> Losses:
     """Return L_p = γ |α − α_g| + (1 − γ) |c − c_g| and its two terms (equation 4)."""
     gamma = config.losses.gamma
-    of_alpha = alpha_loss(alpha, batch.alpha)
-    of_colours = composition_loss(alpha, batch.alpha, batch.foreground, batch.background)
+    true = batch.matte
+    of_alpha = alpha_loss(alpha, true.alpha)
+    of_colours = composition_loss(alpha, true.alpha, true.foreground, true.background)
     prediction = gamma * of_alpha + (1 - gamma) * of_colours
     return {
         "alpha": of_alpha,
@@ -112,14 +113,18 @@ def end_to_end_forward(net: nn.Module) -> Forward:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """A phase's losses, ``(net, batch, config, step) -> Losses``, and its nets' forward pass."""
+    """A phase's losses, ``(net, batch, config, step) -> Losses``, and its nets' forward pass.
+
+    `mattes` says whether the losses read `Batch.matte`.
+    """
 
     losses: Callable[[nn.Module, Batch, TrainConfig, int], Losses]
     forward: Callable[[nn.Module], Forward]
+    mattes: bool = True
 
 
 OBJECTIVES: dict[Phase, Objective] = {
-    Phase.TNET: Objective(losses=tnet_losses, forward=tnet_forward),
+    Phase.TNET: Objective(losses=tnet_losses, forward=tnet_forward, mattes=False),
     Phase.MNET: Objective(losses=mnet_losses, forward=mnet_forward),
     Phase.END_TO_END: Objective(losses=end_to_end_losses, forward=end_to_end_forward),
 }

@@ -100,6 +100,7 @@ def train_phase(
     start = trainer.restore(kept) if kept is not None else 0
     with TrainingLog(checkpoints.folder, step=start) as log:
         trainer.run(batches, validation, log, on_step or (lambda _step, _losses: None))
+    note(f"{phase}: {trainer.waits}")
     if trainer.best is None:
         note(f"{phase}: there was nothing to validate on, so the last checkpoint is the best")
     return _result(checkpoints, trainer.step, trainer.best, start)

@@ -9,8 +9,8 @@ PyTorch's operations on accelerators add up in no fixed order.
 import itertools
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import torch
 from torch import nn
@@ -18,11 +18,12 @@ from torch.nn.utils import get_total_norm
 
 from shm.checkpoint import last_step
 from shm.pictures import write_grid
-from shm.training.batch import RawBatch, RawSamples, to_device
+from shm.training.batch import Batch, RawBatch, RawSamples, to_device
 from shm.training.config import Phase, TrainConfig
-from shm.training.log import TrainingLog, Window
+from shm.training.log import TrainingLog, Waits, Window
 from shm.training.objective import OBJECTIVES
 from shm.training.phase_checkpoint import Best, Kept, PhaseCheckpoints
+from shm.training.prefetch import prefetched
 from shm.training.start import TrainingError, seed_torch
 from shm.training.validation import validate
 
@@ -74,6 +75,7 @@ class Trainer:
         self.step = 0
         self.best: Best | None = None
         self.window = Window()
+        self.waits = Waits()
 
     def restore(self, kept: Kept) -> int:
         """Go on from a checkpoint (the nets hold its weights already); return its step."""
@@ -87,19 +89,26 @@ class Trainer:
     ) -> None:
         """Train to the last step."""
         self.nets.train()
-        with _opened(batches(self.step)) as stream:
+        ready = partial(
+            to_device,
+            device=self.device,
+            size=self.settings.crop,
+            mattes=self.objective.mattes,
+        )
+        with prefetched(batches(self.step), self.device, ready) as stream:
             while self.step < self.settings.steps:
                 asked = time.perf_counter()
-                raw = next(stream, None)
+                batch = next(stream, None)
                 waited = time.perf_counter() - asked
-                if raw is None:
+                if batch is None:
                     raise TrainingError(
                         f"{self.phase}: the batches ended after step {self.step} of "
                         f"{self.settings.steps}: give a stream that goes on, epoch after epoch"
                     )
-                losses = self.train_step(raw)
+                losses = self.train_step(batch)
                 spent = time.perf_counter() - asked
-                self.window.add(losses, samples=len(raw["id"]), seconds=spent, waited=waited)
+                self.waits.add(waited=waited, spent=spent)
+                self.window.add(losses, samples=len(batch.ids), seconds=spent, waited=waited)
                 self._tell(log)
                 self._after_step(validation, log)
                 on_step(self.step, losses)
@@ -110,10 +119,9 @@ class Trainer:
             log.write({"step": self.step, "kind": "train", **self.window.summary(), "lr": rate})
             self.window = Window()
 
-    def train_step(self, raw: RawBatch) -> dict[str, float]:
+    def train_step(self, batch: Batch) -> dict[str, float]:
         """Take one step on one batch; return its losses and the norm of its gradient."""
         seed_torch(self.config.seed, self.phase, "step", self.step)
-        batch = to_device(raw, self.device)
         losses = self.objective.losses(self.nets, batch, self.config, self.step)
         self.optimiser.zero_grad(set_to_none=True)
         losses["total"].backward()  # type: ignore[no-untyped-call]
@@ -192,14 +200,3 @@ class Trainer:
             steps=self.window.steps,
         )
         self.checkpoints.save(name, kept, figures, state=name == "last")
-
-
-@contextmanager
-def _opened(batches: Iterable[RawBatch]) -> Iterator[Iterator[RawBatch]]:
-    """Iterate, and close what can be closed: a stream's worker processes end with the phase."""
-    stream = iter(batches)
-    try:
-        yield stream
-    finally:
-        if isinstance(stream, Generator):
-            stream.close()

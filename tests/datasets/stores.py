@@ -10,9 +10,10 @@ import numpy as np
 from shm.datasets.composites.planning import RecipeConfig, plan_recipes
 from shm.datasets.composites.recipe import Recipe
 from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.fields import FIELDS
 from shm.datasets.jpeg import encode_jpeg, through_jpeg
 from shm.datasets.record import Record
-from shm.datasets.store import FIELDS, Arrays, Store, create_store, open_store
+from shm.datasets.store import Arrays, Store, create_store, open_store
 from shm.pipeline.composite import blend
 from shm.pipeline.placement import Extent, extent_of
 
@@ -153,7 +154,7 @@ def write_store(
     if store.images is not None:
         for shard in range(store.images.shards):
             made = list(store.make_images(store.images.slots_of(shard)))
-            images: list[Arrays | None] = [{"image": image} for _, image in made]
+            images: list[Arrays | None] = [stored for _, stored in made]
             store.images.write_shard(shard, images, [{"id": name} for name, _ in made])
     for part in store.parts.values():
         part.mark(complete=True)

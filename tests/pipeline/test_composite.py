@@ -15,8 +15,10 @@ from shm.pipeline.composite import (
     cover_size,
     cut_background,
     join,
+    uncut_background,
     weigh,
 )
+from shm.pipeline.enlarge import interpolate
 from shm.pipeline.resize import enlarge_with_opencv
 from shm.pipeline.size import size_within
 from shm.pipeline.values import Alpha, RgbImage, Trimap
@@ -145,6 +147,33 @@ def test_a_cut_is_the_enlarged_background_s_part_whoever_enlarges(
     if crop.scaled == background:
         part = photo[crop.top : crop.top + size[0], crop.left : crop.left + size[1]]
         assert np.array_equal(cut, part[:, ::-1] if crop.flip else part)
+
+
+@given(
+    data=st.data(),
+    background=st.tuples(FEW_SIDES, FEW_SIDES),
+    size=st.tuples(FEW_SIDES, FEW_SIDES),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None)
+def test_any_window_of_a_cut_is_interpolated_from_what_is_uncut(
+    data: st.DataObject, background: tuple[int, int], size: tuple[int, int], seed: int
+) -> None:
+    photo = picture(seed, background)
+    crop = choose_crop(background, size, np.random.default_rng(seed))
+    starts = [data.draw(st.integers(0, side - 1)) for side in size]
+    rows, columns = (
+        slice(start, data.draw(st.integers(start + 1, side)))
+        for start, side in zip(starts, size, strict=True)
+    )
+    part = cut_background(photo, crop, size)[rows, columns]
+    uncut = uncut_background(photo.__getitem__, background, crop, size, (rows, columns))
+    assert np.array_equal(uncut.cut(), part)
+    assert np.array_equal(interpolate(uncut.source, uncut.rows, uncut.columns), part)
+    # Enlarged, a window needs at most one pixel more of the photo than its own.
+    for axis in (0, 1):
+        own = (part.shape[axis] - 1) * background[axis] / crop.scaled[axis]
+        assert uncut.source.shape[axis] <= np.ceil(own) + 2
 
 
 def test_a_long_thin_background_costs_no_more_than_its_crop() -> None:

@@ -20,10 +20,11 @@ from shm.pipeline.placement import (
     parse_moves,
     place,
     placed_column,
+    placed_pixel,
     scaled_size,
 )
 from shm.pipeline.resize import enlarge_with_opencv
-from shm.pipeline.values import Alpha, RgbImage
+from shm.pipeline.values import UNKNOWN, Alpha, RgbImage
 from tests.pipeline.scenes import plain, soft_disc
 
 SIDES = st.integers(16, 900)
@@ -226,6 +227,60 @@ def test_opencv_places_to_the_same_bytes() -> None:
         other = place(subject, placement, (40, 44), by=enlarge_with_opencv)
         for name in ("foreground", "alpha", "trimap"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+PLACEMENTS = st.builds(
+    Placement,
+    scale=st.just(1.0) | st.floats(*SCALES),
+    top=st.integers(-60, 60),
+    left=st.integers(-60, 60),
+    flip=st.booleans(),
+)
+
+
+@given(data=st.data(), placement=PLACEMENTS | st.just(KEEP))
+@settings(max_examples=150, deadline=None)
+def test_a_window_of_a_placed_subject_is_that_of_the_whole(
+    data: st.DataObject, placement: Placement
+) -> None:
+    subject, frame = disc(), data.draw(st.sampled_from([(40, 40), (37, 52)]))
+    rows, columns = (sorted(data.draw(st.tuples(*[st.integers(0, n)] * 2))) for n in frame)
+    window = slice(*rows), slice(*columns)
+    whole, part = place(subject, placement, frame), place(subject, placement, frame, window=window)
+    for name in ("foreground", "alpha", "trimap"):
+        assert np.array_equal(getattr(part, name), getattr(whole, name)[window])
+
+
+def marked(pixel: tuple[int, int]) -> Subject:
+    """A subject of whose trimap one pixel is unknown, and whose alpha is 1 everywhere."""
+    subject = subject_of(np.full((21, 30), 255, np.uint8), np.zeros((21, 30, 3), np.uint8))
+    subject.trimap[pixel] = UNKNOWN
+    return subject
+
+
+@given(placement=PLACEMENTS | st.just(KEEP), row=st.integers(0, 20), column=st.integers(0, 29))
+@settings(max_examples=200, deadline=None)
+def test_a_placed_pixel_is_where_the_subject_s_pixel_is_placed(
+    placement: Placement, row: int, column: int
+) -> None:
+    frame = (25, 33)
+    trimap = place(marked((row, column)), placement, frame).trimap
+    found = placed_pixel((row, column), (21, 30), placement, frame)
+    there = {(int(r), int(c)) for r, c in zip(*np.nonzero(trimap == UNKNOWN), strict=True)}
+    if placement.scale >= 1:
+        assert found in there or (found is None and not there)
+    elif found is not None and there:  # made smaller, a pixel may be lost: its neighbour stays
+        assert min(max(abs(found[0] - r), abs(found[1] - c)) for r, c in there) <= 1
+
+
+@given(size=st.tuples(SIDES, SIDES), row=SHARES, column=SHARES)
+def test_a_pixel_of_who_stays_stays(size: tuple[int, int], row: float, column: float) -> None:
+    pixel = int(row * size[0]), int(column * size[1])
+    assert placed_pixel(pixel, size, KEEP, size) == pixel
+    mirrored = placed_pixel(pixel, size, Placement(flip=True), size)
+    assert mirrored == (pixel[0], size[1] - 1 - pixel[1])
+    for away in (Placement(top=size[0]), Placement(left=-size[1])):
+        assert placed_pixel(pixel, size, away, size) is None
 
 
 def test_moves_are_read_from_text() -> None:

@@ -11,11 +11,15 @@ import pytest
 import zarr
 from PIL import Image
 
-from shm.datasets.composites import store as composites_module
 from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.recipe import COLUMNS, Recipe
 from shm.datasets.composites.render import FIELDS, composite_id
-from shm.datasets.composites.store import CompositeStore, Form, open_composites
+from shm.datasets.composites.store import (
+    RECIPE_ROWS,
+    CompositeStore,
+    Form,
+    open_composites,
+)
 from shm.datasets.damage import DamageError, StoreError
 from shm.datasets.jpeg import through_jpeg
 from shm.datasets.opening import open_samples
@@ -174,13 +178,14 @@ def test_slots_and_samples_of_a_split_are_those_of_its_people(folder: Path, form
     assert all(store.record(slot) == record for slot, record in everything.items())
 
 
-def test_samples_far_apart_are_listed_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = open_composites(folder / "plain-lazy.zarr")
-    expected = list(store.samples("test"))
-    monkeypatch.setattr(composites_module, "RECIPE_ROWS", 2)
-    monkeypatch.setattr(composites_module, "RECIPE_SHARD", 4)
-    assert list(store.samples("test")) == expected
-    assert store.column("number").tolist() == [0, 1, 2] * PEOPLE
+def test_samples_far_apart_are_listed_too(tmp_path: Path) -> None:
+    config = RecipeConfig(per_foreground=20)
+    store = write_store(tmp_path / "s.zarr", PEOPLE, form="lazy", config=config)
+    assert store.slots > 3 * RECIPE_ROWS
+    samples = dict(store.samples("test"))
+    assert list(samples) == store.slots_in("test").tolist()
+    assert all(store.record(slot) == record for slot, record in list(samples.items())[::7])
+    assert store.column("number").tolist() == list(range(20)) * PEOPLE
 
 
 def test_a_sample_is_found_by_its_id(folder: Path) -> None:
@@ -239,7 +244,7 @@ DAMAGED = [
     ("materialised", "foregrounds/alpha", ["alpha", "trimap"]),
     ("materialised", "foregrounds/trimap", ["trimap"]),
     ("materialised", "foregrounds/foreground", ["foreground"]),
-    ("materialised", "backgrounds/file", ["background"]),
+    ("materialised", "images/difference", ["background"]),
     ("materialised", "images/image", ["image"]),
     ("lazy", "foregrounds/foreground", ["image"]),
     ("lazy", "backgrounds/file", ["image"]),

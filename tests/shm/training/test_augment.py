@@ -1,21 +1,10 @@
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
-from shm.models.imagenet import normalise
 from shm.pipeline.values import TrimapClass
 from shm.training.augment import Window, draw_window, matte_crops, rotate, rotation_angles
-from shm.training.batch import (
-    Batch,
-    BatchError,
-    RawBatch,
-    classes_of,
-    one_hot,
-    to_device,
-)
-
-CPU = torch.device("cpu")
+from shm.training.batch import Batch, one_hot
 
 
 def disc(side: int) -> Tensor:
@@ -40,37 +29,6 @@ def batch_of(count: int, side: int) -> Batch:
         background=1 - pixels,
         ids=tuple(f"s{i}" for i in range(count)),
     )
-
-
-def raw_batch(trimap: Tensor) -> RawBatch:
-    count, _, height, width = trimap.shape
-    pixels = torch.full((count, 3, height, width), 51, dtype=torch.uint8)
-    return {
-        "image": pixels,
-        "alpha": pixels[:, :1],
-        "trimap": trimap,
-        "foreground": pixels,
-        "background": pixels,
-        "id": [f"s{i}" for i in range(count)],
-    }
-
-
-def test_bytes_become_what_the_nets_read() -> None:
-    trimap = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 1, 1, 3)
-    batch = to_device(raw_batch(trimap), CPU)
-    assert batch.classes.tolist() == [[[0, 1, 2]]]
-    assert torch.equal(batch.trimap[0, :, 0], torch.eye(3))
-    assert torch.allclose(batch.alpha, torch.tensor(0.2))
-    assert torch.allclose(batch.image[0, :, 0, 0], normalise(torch.full((3, 1, 1), 0.2))[:, 0, 0])
-    assert batch.image[0, 0, 0, 0].item() == pytest.approx((0.2 - 0.485) / 0.229)
-
-
-def test_a_trimap_with_another_value_is_refused_by_the_name_of_its_sample() -> None:
-    trimap = torch.tensor([0, 128, 255, 200], dtype=torch.uint8).view(2, 1, 1, 2)
-    with pytest.raises(BatchError, match="s1 holds 200"):
-        to_device(raw_batch(trimap), CPU)
-    with pytest.raises(BatchError, match="number 1 of the batch holds 200"):
-        classes_of(trimap)
 
 
 def test_a_quarter_turn_is_exact_for_image_and_trimap_alike() -> None:
@@ -128,8 +86,9 @@ def test_matte_crops_keep_all_of_a_sample_aligned_and_let_gradients_through() ->
     cropped, seen = matte_crops(batch, probabilities, side=32, sides=(32, 48), seed=0, step=7)
     assert cropped.image.shape == (3, 3, 32, 32)
     assert seen.shape == (3, 3, 32, 32)
-    assert torch.allclose(cropped.image[:, :1], cropped.alpha)
-    assert torch.allclose(cropped.foreground + cropped.background, torch.tensor(1.0), atol=1e-5)
+    true = cropped.matte
+    assert torch.allclose(cropped.image[:, :1], true.alpha)
+    assert torch.allclose(true.foreground + true.background, torch.tensor(1.0), atol=1e-5)
     assert torch.allclose(seen.sum(1), torch.tensor(1.0), atol=1e-5)
     seen.sum().backward()  # type: ignore[no-untyped-call]
     assert probabilities.grad is not None

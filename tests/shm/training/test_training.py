@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,6 +16,7 @@ from shm.training.batch import RawBatch, RawSamples
 from shm.training.config import OptimiserConfig, Phase, PhaseConfig, Phases, TrainConfig
 from shm.training.log import Record, read_log
 from shm.training.phase import PhaseResult, TrainingError, train_phase
+from tests.shm.training.raw_batches import Sample, packed
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -45,6 +47,15 @@ def sample(*parts: object, height: int = SIDE, width: int = SIDE) -> dict[str, T
     }
 
 
+def crop(drawn: dict[str, Tensor]) -> Sample:
+    """Return planes as they lie in a store."""
+    return Sample(
+        planes={
+            name: np.squeeze(np.moveaxis(plane.numpy(), 0, -1)) for name, plane in drawn.items()
+        }
+    )
+
+
 def stacked(samples: list[dict[str, Tensor]]) -> dict[str, Any]:
     return {name: torch.stack([each[name] for each in samples]) for name in samples[0]}
 
@@ -54,9 +65,8 @@ def batches(start: int) -> Iterator[RawBatch]:
     torch.rand(1)
     step = start
     while True:
-        crops = stacked([sample(step, index) for index in range(2)])
-        batch: Any = {**crops, "id": [f"{step}-{index}" for index in range(2)]}
-        yield batch
+        drawn = [sample(step, index) for index in range(2)]
+        yield packed([crop(each) for each in drawn], [f"{step}-{index}" for index in range(2)])
         step += 1
 
 

@@ -1,0 +1,152 @@
+"""The zarr group of a store: opened, believed or not, from a folder or from anywhere else."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from shm.datasets.damage import DamageError, StoreError
+from shm.datasets.sharding import Layout
+from shm.datasets.storage.cached import CacheConfig
+from shm.datasets.storage.errors import StorageError
+from shm.datasets.storage.location import Location
+from shm.datasets.storage.opening import open_storage
+from shm.datasets.storage.storage import Storage
+from shm.datasets.storage.zarr_store import StorageStore
+
+FORMAT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How the bytes of a store are reached.
+
+    Parameters
+    ----------
+    cache : CacheConfig, optional
+        Where the bytes of a store that lies elsewhere are kept.
+    token : str
+        What tells the store from another one that was in its place before.
+    photo_bytes : int
+        How much of the backgrounds of composites is kept decoded, for who reads them in turn.
+    """
+
+    cache: CacheConfig | None = None
+    token: str = ""
+    photo_bytes: int = 0
+
+    def open(self, path: Location) -> Storage:
+        """Return the storage of a store, or of a part of it."""
+        cache = None if isinstance(path, Path) else self.cache
+        return open_storage(path, cache=cache, token=self.token)
+
+
+def create_sharded(
+    group: zarr.Group, name: str, slots: int, layout: Layout, fill: float = 0
+) -> None:
+    """Write the metadata of an array for `ShardedArray` to fill."""
+    group.create_array(
+        name,
+        shape=(slots, *layout.slot),
+        chunks=layout.chunks,
+        shards=layout.shards,
+        dtype=layout.dtype,
+        compressors=layout.codecs,
+        fill_value=fill,
+    )
+
+
+def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, dict[str, Any]]:
+    """Open a store's zarr group and return what it says of itself.
+
+    Raises
+    ------
+    StoreError
+        There is none, or it is of another format.
+    StorageError
+        It lies elsewhere and can't be reached.
+    """
+    if isinstance(path, Path):
+        if not path.exists():
+            raise StoreError(f"{path}: no such store")
+        if not (path / "zarr.json").is_file():
+            raise StoreError(f"{path}: not a zarr v3 group: this is no store, name another")
+        where: Any = path
+    else:
+        if writable:
+            raise StoreError(f"{path}: stores are written to local folders: name one")
+        storage = open_storage(path)
+        if storage.read("zarr.json") is None:
+            raise StoreError(f"{path}: no such store")
+        where = StorageStore(storage)
+    try:
+        group = zarr.open_group(where, mode="r+" if writable else "r", zarr_format=3)
+        layout: Any = group.attrs.get("shm")
+    except StorageError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: not a zarr v3 group that can be read ({error})") from error
+    if not isinstance(layout, dict) or "format" not in layout:
+        raise StoreError(f"{path}: a zarr group, but not one that shm wrote")
+    if layout["format"] != FORMAT:
+        raise StoreError(
+            f"{path}: store format {layout['format']}, this version of shm reads {FORMAT}; "
+            "make it again, or use the version that wrote it"
+        )
+    return group, layout
+
+
+def open_array(group: zarr.Group, name: str, path: Location) -> "zarr.Array[Any]":
+    """Return an array of a store; raises `DamageError` where its metadata is lost."""
+    try:
+        array = group[name]
+    except StorageError:
+        raise
+    except (KeyError, ValueError, OSError) as error:
+        raise DamageError(
+            f"{path}: the metadata of {name} is missing or damaged; delete the store and make it "
+            "again"
+        ) from error
+    if not isinstance(array, zarr.Array):
+        raise StoreError(f"{path}: {name} is no array; make the store again")
+    return array
+
+
+def is_laid_out(array: "zarr.Array[Any]", slots: int, layout: Layout) -> bool:
+    """Return whether an array lies in its shards as `ShardedArray` reads it."""
+    return (
+        array.shape == (slots, *layout.slot)
+        and array.chunks == layout.chunks
+        and array.shards == layout.shards
+        and array.dtype == layout.dtype
+        and [type(codec) for codec in array.compressors] == [ZstdCodec, Crc32cCodec]
+    )
+
+
+@contextmanager
+def damaged_metadata(path: Location) -> Iterator[None]:
+    """Turn what broken metadata raises into one line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"{path}: its metadata is damaged ({error!r}); make it again") from error
+
+
+def require_complete(path: Location, layout: Mapping[str, Any], *, incomplete: bool) -> None:
+    """Raise `StoreError` where a store is not finished, unless that is allowed."""
+    if not (layout.get("complete") or incomplete):
+        raise StoreError(f"{path}: not finished; run the command that makes it again to carry on")
+
+
+def seal(attributes: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a store says of itself, whether it is complete apart."""
+    said = {name: value for name, value in attributes.items() if name not in ("seal", "complete")}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,254 @@
+"""The store as PyTorch sees it: batches of crops, read ahead by processes of their own."""
+
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import active_children, resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from shm.datasets.group import Access
+from shm.datasets.opening import open_sample, open_samples
+from shm.datasets.storage.cached import CacheConfig
+from shm.datasets.streaming.packing import PackedBatch
+from shm.datasets.streaming.ranks import of_rank
+from shm.datasets.streaming.reader import BatchDraws, BatchReader, ReaderConfig
+from shm.datasets.streaming.sources import WINDOW, Source, SourceOrder
+from shm.pipeline.errors import ShmError
+
+T = TypeVar("T")
+
+ENDING = 1.0
+"""Seconds that a process may take to end after it was noticed."""
+
+
+class LoaderError(ShmError, RuntimeError):
+    """A loader's process ended before its time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """What is streamed, and by how many.
+
+    Parameters
+    ----------
+    reader : ReaderConfig
+    batch : int
+        Crops of a batch.
+    split : str
+    window : int
+        Shards of a store whose samples are shuffled together.
+    workers : int
+        Processes that read; the batches are the same with any number. 0: none, it is done here.
+    pinned : bool
+        Hand batches over in memory that a GPU copies from by itself.
+    """
+
+    reader: ReaderConfig
+    batch: int
+    split: str = "train"
+    window: int = WINDOW
+    workers: int = 0
+    pinned: bool = False
+
+
+def training_batches(
+    sources: Sequence[Source],
+    config: StreamConfig,
+    *,
+    start: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    on_skip: Callable[[str], None] | None = None,
+) -> Iterator[PackedBatch]:
+    """Yield the batches of one rank without end.
+
+    After s batches of each of `world` ranks, all stand at position `start` + s · `world` ·
+    `config.batch`: a stream that starts there, of any number of ranks, carries on in the same
+    order.
+
+    Parameters
+    ----------
+    start : int
+        Position in the order from which on there is to draw.
+    rank, world : int
+        Which of how many trainers.
+    on_skip : callable, optional
+        Told of each sample that was left out since it could not be read.
+
+    Raises
+    ------
+    StoreError
+        A store can't be opened, or has no sample of the split.
+    DamageError
+        A shard is missing or damaged; the message names it and its samples.
+    LoaderError
+        A process that reads has died; the message names what it was reading.
+    """
+    reader = config.reader
+    spare = reader.on_damage == "skip"
+    order = SourceOrder(
+        sources,
+        split=config.split,
+        seed=reader.seed,
+        window=config.window,
+        spare=spare,
+        cache=reader.cache,
+    )
+    sampler = RankSampler(of_rank(order, start, config.batch, rank, world))
+    loader: DataLoader[PackedBatch | Exception] = DataLoader(
+        BatchReader([source.path for source in sources], reader),
+        batch_size=None,
+        sampler=sampler,
+        num_workers=config.workers,
+        multiprocessing_context="spawn" if config.workers else None,  # forked codecs deadlock
+        worker_init_fn=leave_interrupts_to_the_trainer,
+        pin_memory=config.pinned,
+        generator=torch.Generator(),  # the trainer's own is not drawn from
+    )
+    others = set(active_children())
+    batches = start_processes(loader) if config.workers else iter(loader)
+    processes = [process for process in active_children() if process not in others]
+    pids: dict[int, int] = {}
+    try:
+        for number, found in enumerate(batches):
+            if isinstance(found, Exception):
+                raise found
+            pids[found["pid"]] = number % max(1, config.workers)
+            sampler.done()
+            for skipped in found["skipped"]:
+                if on_skip is not None:
+                    on_skip(skipped)
+            yield found
+    except ShmError:
+        raise
+    except (RuntimeError, OSError, EOFError) as error:  # OSError: where its last batch breaks off
+        died = _dead(processes)
+        if not died:
+            raise
+        batches = iter(())  # what is left of them would not come
+        _end(processes)
+        places = {pids[process.pid] for process in died if process.pid in pids}
+        reading = sampler.outstanding(config.workers, places)
+        raise LoaderError(_told(died[0], reading, sources, reader.cache)) from error
+    except KeyboardInterrupt:
+        batches = iter(())  # interrupted inside the loader, it would be waited for in vain
+        _end(processes)
+        raise
+    finally:
+        # Workers that still have something to send when they are ended may abort.
+        sampler.stopped = True
+        with suppress(RuntimeError, OSError, EOFError):  # … as those that were killed have
+            for _ in batches:
+                pass
+
+
+class RankSampler(Sampler[BatchDraws]):
+    """Batches of draws without end, and a note of those that were handed out."""
+
+    def __init__(self, batches: Iterator[BatchDraws]) -> None:
+        self._batches = batches
+        self._waiting: deque[BatchDraws] = deque()
+        self._first = 0
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[BatchDraws]:
+        for batch in self._batches:
+            if self.stopped:
+                return
+            self._waiting.append(batch)
+            yield batch
+
+    def done(self) -> None:
+        """Note that the first of the batches that were handed out has come."""
+        self._waiting.popleft()
+        self._first += 1
+
+    def outstanding(self, workers: int, places: set[int]) -> list[BatchDraws]:
+        """Return what each of some processes, or any of them, has to read next.
+
+        They are handed batches in turn.
+        """
+        found: dict[int, BatchDraws] = {}
+        for number, batch in enumerate(self._waiting, self._first):
+            found.setdefault(number % workers, batch)
+        return [batch for place, batch in sorted(found.items()) if not places or place in places]
+
+
+def _dead(processes: Sequence[BaseProcess]) -> list[BaseProcess]:
+    """Return those of the loader's processes that have ended, or are about to."""
+    wait([process.sentinel for process in processes], ENDING)
+    return [process for process in processes if not process.is_alive()]
+
+
+def _end(processes: Sequence[BaseProcess]) -> None:
+    """End processes at whatever they are."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
+def _told(
+    died: BaseProcess,
+    reading: Sequence[BatchDraws],
+    sources: Sequence[Source],
+    cache: CacheConfig | None,
+) -> str:
+    stores = [open_samples(source.path, access=Access(cache=cache)) for source in sources]
+    names = [
+        open_sample(stores[draw.store], draw.slot).id for batch in reading for draw in batch.draws
+    ]
+    code = died.exitcode or 0
+    reason = f"killed ({signal.Signals(-code).name})" if code < 0 else f"ended (exit code {code})"
+    return (
+        f"a process that reads samples was {reason} while it read {', '.join(names)}: look for "
+        "too little memory (fewer --workers), or at these samples; run again, it carries on"
+    )
+
+
+def start_processes(loader: DataLoader[T]) -> Iterator[T]:
+    """Start a loader's processes, from a thread that does nothing else.
+
+    They inherit what is blocked in it: Ctrl-C, which would meet them before they can ignore it. And
+    PyTorch does not report those that die by raising in the main thread, wherever that is, as it
+    does when it is started there.
+    """
+    resource_tracker.ensure_running()  # as it starts, it would unblock Ctrl-C
+    device = torch.accelerator.current_device_index() if torch.accelerator.is_available() else None
+
+    def start() -> Iterator[T]:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        if device is not None:
+            torch.accelerator.set_device_index(device)  # each thread has its own
+        return iter(loader)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(start).result()
+
+
+def leave_interrupts_to_the_trainer(_worker: int) -> None:
+    """Make a loader's process ignore Ctrl-C, and end without a word where the trainer ended.
+
+    Batches are handed over through a socket served by a thread; a trainer that Ctrl-C ended
+    while it took one leaves that thread with a broken connection.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    report = sys.excepthook
+
+    def report_unless_left(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if not issubclass(kind, (ConnectionError, EOFError)):
+            report(kind, error, trace)
+
+    sys.excepthook = report_unless_left

@@ -1,0 +1,46 @@
+"""Whole samples, one at a time: what nets are validated and judged on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shm.datasets.group import Access
+from shm.datasets.opening import open_sample, open_samples
+from shm.datasets.storage.cached import CacheConfig
+from shm.datasets.storage.location import Location
+from shm.datasets.streaming.sources import slots_of
+
+JUDGED = ("image", "alpha", "trimap")
+"""The arrays that a matte is judged by."""
+
+
+def whole_samples(
+    path: Location, split: str, limit: int | None = None, *, cache: CacheConfig | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield what a matte is judged by, of a split's samples, whole and one at a time.
+
+    uint8 tensors, in batches of one: ``image`` (1, 3, H, W); ``alpha``, ``trimap`` (1, 1, H, W);
+    ``id`` and ``size``. With a `limit`, samples are taken evenly from the whole split.
+    """
+    store = open_samples(path, access=Access(cache=cache))
+    slots = slots_of(store, split)
+    if limit is not None and limit < len(slots):
+        slots = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
+    for slot in slots.tolist():
+        sample = open_sample(store, slot)
+        arrays = sample.read(JUDGED)
+        yield {
+            "id": [sample.id],
+            "size": [sample.size],
+            **{name: _to_tensor(array)[None] for name, array in arrays.items()},
+        }
+
+
+def _to_tensor(array: NDArray[np.uint8]) -> Tensor:
+    """Return (C, H, W) of an (H, W) or (H, W, C) array."""
+    planes = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    return torch.from_numpy(np.ascontiguousarray(planes))
