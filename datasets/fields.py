@@ -14,7 +14,7 @@ TARGET_SHARD_BYTES = 64 * 2**20
 CHUNK_SIDE = 200
 """Side in pixels of an inner chunk of a picture, about: canvases are divided evenly."""
 
-FILE_CHUNK_BYTES = 2**18
+FILE_CHUNK_BYTES = 2**16
 """Inner chunk of an array of files: reading one costs what it is long, not the longest."""
 
 Kind = Literal["prepared", "foregrounds", "backgrounds", "images"]

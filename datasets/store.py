@@ -308,9 +308,9 @@ class Store:
         part = window or (slice(0, height), slice(0, width))
         return {name: self._read(name, slot, part) for name in names or self.pictures}
 
-    def read_file(self, slot: int, length: int) -> bytes:
-        """Read a file of so many bytes; raises as `read` does."""
-        return self._read("file", slot, (slice(0, length),)).tobytes()
+    def read_bytes(self, slot: int, span: slice) -> NDArray[np.uint8]:
+        """Read a part of a file, with start and stop; raises as `read` does."""
+        return self._read("file", slot, (span,))
 
     def draw_unknown(
         self, slot: int, record: Record, random: np.random.Generator

@@ -85,7 +85,7 @@ def cut_background(
     window = slice(crop.top, crop.top + size[0]), slice(crop.left, crop.left + size[1])
     enlarged = crop.scaled != background.shape[:2]
     cut = by(background, crop.scaled, window) if enlarged else background[window]
-    return _mirrored(cut) if crop.flip else np.ascontiguousarray(cut)
+    return mirrored(cut) if crop.flip else np.ascontiguousarray(cut)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +105,7 @@ class Uncut:
             return interpolate(self.source, self.rows, self.columns)
         rows = np.take(self.source, self.rows.first, axis=0)
         start, stop = int(self.columns.first[0]), int(self.columns.first[-1])
-        cut = rows[:, start : stop + 1] if start <= stop else _mirrored(rows[:, stop : start + 1])
+        cut = rows[:, start : stop + 1] if start <= stop else mirrored(rows[:, stop : start + 1])
         return np.ascontiguousarray(cut)
 
 
@@ -244,8 +244,11 @@ def join(front: Subject, behind: Subject) -> Subject:
     )
 
 
-def _mirrored(picture: RgbImage) -> RgbImage:
-    """Mirror whole pixels, which takes half as long as three channels of each."""
+def mirrored(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mirror a picture, uint8 (H, W) or (H, W, 3): left becomes right."""
+    if picture.ndim == 2:
+        return np.ascontiguousarray(picture[:, ::-1])
+    # Whole pixels at once, which takes half as long as three channels of each.
     pixels = np.ascontiguousarray(picture).view("V3")[:, ::-1]
     return np.ascontiguousarray(pixels).view(np.uint8).reshape(picture.shape)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from shm.datasets.backgrounds.background import Background
 from shm.datasets.backgrounds.choose import distinct_pictures
-from shm.datasets.backgrounds.keep import LARGEST, keep
+from shm.datasets.backgrounds.keep import LARGEST, keep, most_pixel_bytes
 from shm.datasets.composites.planning import plan_recipes, require_company
 from shm.datasets.composites.protocols import plan_lists
 from shm.datasets.composites.recipe import Recipe
@@ -45,6 +45,7 @@ class BackgroundJob:
     cover: int | None
     largest: int
     max_pixels: int
+    decoded: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,10 @@ def composite_store(
     """
     sources = gather(people, target, backgrounds, run, lists)
     largest = LARGEST
-    if run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
+    if run.decoded:
+        cover = cover_of(run, sources.people)
+        largest = most_pixel_bytes(sources.backgrounds, cover, max_pixels=run.max_pixels)
+    elif run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
         largest = max(each.path.stat().st_size for each in sources.backgrounds)
     counts = sources.counts(run)
     require_company(sources.records, run.recipe)
@@ -120,6 +124,11 @@ def composite_store(
         store.mark(complete=True)
     rejected = tuple(map(reject_of, store.backgrounds.rejected()))
     return Outcome(store=target, accepted=store.slots, rejected=rejected)
+
+
+def cover_of(run: CompositeRun, people: Store) -> int | None:
+    """Return how many pixels the shorter side of a background needs at most; None: all it has."""
+    return None if run.protocol == "composition-1k" else people.canvas
 
 
 def copy_shards(source: Store, target: Store, what: str) -> None:
@@ -208,7 +217,7 @@ def _keep_backgrounds(
 ) -> None:
     """Read the backgrounds and keep them, shard by shard."""
     path = store.path.resolve() / "backgrounds"
-    cover = None if run.protocol == "composition-1k" else store.canvas
+    cover = cover_of(run, sources.people)
 
     def job_of(shard: int) -> BackgroundJob:
         some = (sources.backgrounds[slot] for slot in store.backgrounds.slots_of(shard))
@@ -219,6 +228,7 @@ def _keep_backgrounds(
             cover=cover,
             largest=largest,
             max_pixels=run.max_pixels,
+            decoded=run.decoded,
         )
 
     make_missing_shards(
@@ -227,7 +237,13 @@ def _keep_backgrounds(
 
 
 def _keep(background: Background, split: str, job: BackgroundJob) -> tuple[Arrays, Record]:
-    kept = keep(background, job.cover, max_pixels=job.max_pixels, largest=job.largest)
+    kept = keep(
+        background,
+        job.cover,
+        max_pixels=job.max_pixels,
+        largest=job.largest,
+        decoded=job.decoded,
+    )
     record: Record = {
         "id": background.id,
         "source": background.source,

@@ -35,7 +35,7 @@ class CompositeRun:
 
     `people` and `unlabelled` say what becomes of backgrounds that show a person, and of those of
     which nobody knows: ``exclude`` or ``allow``. `protocol` names a published set, whose rules then
-    take the place of these.
+    take the place of these. With `decoded`, backgrounds are kept as pixels.
     """
 
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
@@ -44,6 +44,7 @@ class CompositeRun:
     unlabelled: Policy = "exclude"
     max_pixels: int = MAX_PIXELS
     seed: int = 0
+    decoded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

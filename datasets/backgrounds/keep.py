@@ -1,10 +1,13 @@
-"""A background as it goes into a store: its own file where that is small, else a smaller JPEG."""
+"""A background as it goes into a store: its own file, a smaller JPEG, or its pixels."""
 
 import hashlib
+import math
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shm.datasets.backgrounds.background import Background
-from shm.datasets.image import MAX_PIXELS, ImageError, read_photo
+from shm.datasets.image import MAX_PIXELS, ImageError, image_size, read_photo
 from shm.datasets.jpeg import encode_jpeg
 from shm.pipeline.resize import resize
 from shm.pipeline.values import RgbImage, Size
@@ -21,8 +24,8 @@ class Kept:
     """What is kept of a background.
 
     `content` are the bytes, `photo` what they hold, `encoding` says whether they are the ``file``
-    itself or another ``JPEG``. `sha256` is the file's, `pixels` that of the photo in it: two files
-    of one picture share it, whichever of them is kept as it is.
+    itself, another ``JPEG``, or its ``pixels``, row by row. `sha256` is the file's, `pixels` that of
+    the photo in it: two files of one picture share it, whichever of them is kept as it is.
     """
 
     content: bytes
@@ -37,8 +40,34 @@ class Kept:
         return self.photo.shape[0], self.photo.shape[1]
 
 
+def kept_size(size: Size, cover: int | None) -> Size:
+    """Return the (height, width) that is kept of a background of a size."""
+    height, width = size
+    if cover is None or min(size) <= cover:
+        return size
+    scale = cover / min(size)
+    return max(cover, round(height * scale)), max(cover, round(width * scale))
+
+
+def most_pixel_bytes(
+    backgrounds: Iterable[Background], cover: int | None, *, max_pixels: int = MAX_PIXELS
+) -> int:
+    """Return the bytes of the largest of some backgrounds, decoded; unreadable ones apart."""
+    most = 1
+    for background in backgrounds:
+        with suppress(ImageError):
+            size = image_size(background.path, max_pixels=max_pixels)
+            most = max(most, 3 * math.prod(kept_size(size, cover)))
+    return most
+
+
 def keep(
-    background: Background, cover: int | None, *, max_pixels: int = MAX_PIXELS, largest: int
+    background: Background,
+    cover: int | None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    largest: int,
+    decoded: bool = False,
 ) -> Kept:
     """Read a background, and return what is to be kept of it.
 
@@ -54,6 +83,8 @@ def keep(
         Height × width above which a file is refused undecoded.
     largest : int
         Bytes that a file may have.
+    decoded : bool
+        Keep the pixels instead of a file: parts of them are read in no time.
 
     Raises
     ------
@@ -64,20 +95,21 @@ def keep(
     sha256 = hashlib.sha256(content).hexdigest()
     photo = read_photo(background.path, max_pixels=max_pixels, content=content)
     pixels = hashlib.sha256(photo.tobytes()).hexdigest()
-    height, width = photo.shape[:2]
-    spare = cover is not None and min(height, width) > cover
-    if len(content) <= largest and not spare:
+    size = kept_size((photo.shape[0], photo.shape[1]), cover)
+    spare = size != photo.shape[:2]
+    if len(content) <= largest and not spare and not decoded:
         return Kept(content=content, photo=photo, encoding="file", sha256=sha256, pixels=pixels)
-    if spare and cover is not None:
-        scale = cover / min(height, width)
-        photo = resize(photo, (max(cover, round(height * scale)), max(cover, round(width * scale))))
+    photo = resize(photo, size) if spare else photo
+    if decoded:
+        raw = photo.tobytes()
+        return Kept(content=raw, photo=photo, encoding="pixels", sha256=sha256, pixels=pixels)
     for quality in QUALITIES:
         content = encode_jpeg(photo, quality)
         if len(content) <= largest:
-            decoded = read_photo(background.path, max_pixels=max_pixels, content=content)
+            again = read_photo(background.path, max_pixels=max_pixels, content=content)
             return Kept(
                 content=content,
-                photo=decoded,
+                photo=again,
                 encoding=f"JPEG {quality}",
                 sha256=sha256,
                 pixels=pixels,

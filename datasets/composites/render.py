@@ -203,8 +203,12 @@ class Renderer:
 
     def _read_photo(self, slot: int, part: Window | None = None) -> RgbImage:
         record = self.scene(slot)
-        content = self._backgrounds.read_file(slot, record["bytes"])
         height, width = record["size"]
+        if record["encoding"] == "pixels":
+            rows, columns = part or (slice(0, height), slice(0, width))
+            span = slice(3 * width * rows.start, 3 * width * rows.stop)
+            return self._backgrounds.read_bytes(slot, span).reshape(-1, width, 3)[:, columns]
+        content = self._backgrounds.read_bytes(slot, slice(0, record["bytes"])).tobytes()
         return read_photo(
             Path(record["source"]), max_pixels=height * width, content=content, part=part
         )

@@ -129,27 +129,22 @@ def training_batches(
                 if on_skip is not None:
                     on_skip(skipped)
             yield found
-    except ShmError:
+    except GeneratorExit:
+        # What is on its way is let arrive: who is ended while it sends may leave its memory behind.
+        sampler.stopped = True
+        with suppress(RuntimeError, OSError, EOFError):
+            for _ in batches:
+                pass
         raise
     except (RuntimeError, OSError, EOFError) as error:  # OSError: where its last batch breaks off
-        died = _dead(processes)
+        died = [] if isinstance(error, ShmError) else _dead(processes)
         if not died:
             raise
-        batches = iter(())  # what is left of them would not come
-        _end(processes)
         places = {pids[process.pid] for process in died if process.pid in pids}
         reading = sampler.outstanding(config.workers, places)
         raise LoaderError(_told(died[0], reading, sources, reader.cache)) from error
-    except KeyboardInterrupt:
-        batches = iter(())  # interrupted inside the loader, it would be waited for in vain
-        _end(processes)
-        raise
     finally:
-        # Workers that still have something to send when they are ended may abort.
-        sampler.stopped = True
-        with suppress(RuntimeError, OSError, EOFError):  # … as those that were killed have
-            for _ in batches:
-                pass
+        _end(processes)  # they may be at a read that never ends
 
 
 class RankSampler(Sampler[BatchDraws]):
@@ -186,8 +181,11 @@ class RankSampler(Sampler[BatchDraws]):
 
 def _dead(processes: Sequence[BaseProcess]) -> list[BaseProcess]:
     """Return those of the loader's processes that have ended, or are about to."""
-    wait([process.sentinel for process in processes], ENDING)
-    return [process for process in processes if not process.is_alive()]
+    ended = wait([process.sentinel for process in processes], ENDING)
+    died = [process for process in processes if process.sentinel in ended]
+    for process in died:
+        process.join()
+    return died
 
 
 def _end(processes: Sequence[BaseProcess]) -> None:

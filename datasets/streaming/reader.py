@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from torch.utils.data import Dataset
@@ -15,6 +15,7 @@ from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.crop import CropConfig, draw_crop
 from shm.datasets.streaming.packing import CutSample, PackedBatch, pack
+from shm.pipeline.composite import mirrored
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
 
@@ -51,8 +52,8 @@ class ReaderConfig:
     names : tuple of str
         Some of `FIELDS`.
     composite_here : bool
-        Make images and enlarge backgrounds as they are read; else that is left to the device,
-        where the composite is a plain one.
+        Make images, enlarge backgrounds and mirror crops as they are read; else that is left to
+        the device, where the composite is a plain one.
     on_damage : str
         ``"stop"``, or ``"skip"`` to read another sample instead.
     threads : int
@@ -150,4 +151,7 @@ class BatchReader(Dataset[PackedBatch | Exception]):
         if uncut is not None:
             names = names - {"image", "background"} | {"alpha", "foreground"}
         arrays = sample.read(sorted(names), crop.window)
+        if config.composite_here and crop.flip:
+            arrays = {name: mirrored(array) for name, array in arrays.items()}
+            crop = replace(crop, flip=False)
         return CutSample(id=sample.id, crop=crop, arrays=arrays, uncut=uncut)

@@ -64,7 +64,7 @@ MAX_MEGAPIXELS = click.option(
 )
 
 
-def CACHE(command: Command) -> Command:  # noqa: N802 - used as the other options are
+def cache_options(command: Command) -> Command:
     """Add ``--cache`` and ``--cache-gigabytes``."""
     command = click.option(
         "--cache-gigabytes",

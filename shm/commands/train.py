@@ -8,11 +8,11 @@ import click
 
 from shm.commands.options import (
     ANY_PATH,
-    CACHE,
     JSON,
     STORE,
     Parse,
     cache_of,
+    cache_options,
     cores,
     print_json,
     read_store,
@@ -97,7 +97,7 @@ class MixError(ShmError, ValueError):
     default="stop",
     help="At samples that can't be read: stop, or skip and count them.",
 )
-@CACHE
+@cache_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
 @JSON
 def command(store: "Location", run: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401

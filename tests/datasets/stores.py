@@ -64,21 +64,24 @@ def random_record(number: int, arrays: Arrays) -> Record:
     }
 
 
-def random_background(number: int, split: str, canvas: int) -> tuple[Arrays, Record]:
-    """The file of a photo of coarse noise; each fourth has to be enlarged."""
+def random_background(
+    number: int, split: str, canvas: int, *, decoded: bool = False
+) -> tuple[Arrays, Record]:
+    """The file of a photo of coarse noise, or its pixels; each fourth has to be enlarged."""
     side = canvas // 2 if number % 4 == 3 else canvas
     shape = (side + 3 * number % 5, side + 5 * number % 7, 3)
     photo = np.random.default_rng(1000 + number).integers(0, 256, shape, np.uint8)
-    content = encode_jpeg(photo, 60)
+    file = encode_jpeg(photo, 60)
+    content = through_jpeg(photo, 60).tobytes() if decoded else file
     record: Record = {
         "id": f"scene-{number:03d}",
         "source": f"scenes/{number}.jpg",
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": hashlib.sha256(file).hexdigest(),
         "pixels": hashlib.sha256(through_jpeg(photo, 60).tobytes()).hexdigest(),
         "split": split,
         "size": shape[:2],
         "bytes": len(content),
-        "encoding": "file",
+        "encoding": "pixels" if decoded else "file",
         "licence": "CC0",
         "classes": ["chair"],
     }
@@ -115,16 +118,18 @@ def write_store(
     config: RecipeConfig | None = None,
     canvas: int = 64,
     backgrounds: int = 4,
+    decoded: bool = False,
 ) -> CompositeStore:
     """Write a complete store of composites: one a person, or what `config` says.
 
-    The people's own store stands beside it. There are so many `backgrounds` of each split.
+    The people's own store stands beside it. There are so many `backgrounds` of each split, as
+    files or `decoded`.
     """
     config = config or RecipeConfig(per_foreground=1)
     prepared = write_people(path.with_name(f"{path.stem}-people.zarr"), people, canvas=canvas)
     splits = sorted({record["split"] for _, record in prepared.samples()})
     scenes = [
-        random_background(number, split, canvas)
+        random_background(number, split, canvas, decoded=decoded)
         for number, split in enumerate(split for split in splits for _ in range(backgrounds))
     ]
     created = create_composites(

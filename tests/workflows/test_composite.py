@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shm.datasets.composites.planning import PlanError, RecipeConfig
+from shm.datasets.composites.store import open_composites
 from shm.workflows.composite import ImageJob, composite_store, image_shard
 from shm.workflows.engine import ClusterConfig
 from shm.workflows.sources import CompositeRun
@@ -43,3 +44,25 @@ def test_a_store_is_not_deleted_for_one_that_can_t_be_made(tmp_path: Path) -> No
             overwrite=True,
         )
     assert all_files(tmp_path / "train.zarr") == before
+
+
+def test_decoded_backgrounds_make_the_same_samples(tmp_path: Path) -> None:
+    write_people(tmp_path / "people.zarr", 6, canvas=96)  # no background is reduced for it
+    backgrounds = write_backgrounds(tmp_path / "backgrounds", 12)
+    paths = {decoded: tmp_path / f"{decoded}.zarr" for decoded in (False, True)}
+    for decoded, path in paths.items():
+        run = CompositeRun(recipe=RecipeConfig(per_foreground=3), decoded=decoded)
+        composite_store(
+            tmp_path / "people.zarr",
+            path,
+            [backgrounds],
+            run,
+            ClusterConfig(workers=1),
+            form="lazy",
+        )
+    files, pixels = (open_composites(path) for path in paths.values())
+    assert {record["encoding"] for record in pixels.scenes().values()} == {"pixels"}
+    assert pixels.slots == files.slots == 18
+    for slot in range(18):
+        one, other = files.read(slot), pixels.read(slot)
+        assert all(np.array_equal(one[name], other[name]) for name in one)

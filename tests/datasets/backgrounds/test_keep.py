@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.Image import Exif
 
 from shm.datasets.backgrounds.background import Background
-from shm.datasets.backgrounds.keep import LARGEST, QUALITIES, keep
+from shm.datasets.backgrounds.keep import LARGEST, QUALITIES, keep, most_pixel_bytes
 from shm.datasets.image import ImageError, read_photo
 from shm.datasets.jpeg import encode_jpeg, through_jpeg
 from shm.pipeline.resize import resize
@@ -139,3 +139,22 @@ def test_what_can_t_be_read_is_refused_with_its_reason(tmp_path: Path) -> None:
     whole_file = saved(tmp_path / "c.jpg", photo())
     with pytest.raises(ImageError, match=r"more than the 0\.01 megapixels allowed"):
         keep(whole_file, 60, max_pixels=10_000, largest=LARGEST)
+
+
+@pytest.mark.parametrize(("size", "expected"), [((90, 120), (90, 120)), ((240, 180), (133, 100))])
+def test_of_a_decoded_background_the_pixels_are_kept(
+    tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    found = saved(tmp_path / "b.jpg", photo(size))
+    kept = keep(found, 100, largest=1, decoded=True)
+    assert (kept.encoding, kept.size) == ("pixels", expected)
+    assert np.array_equal(kept.photo, resize(read_photo(found.path), expected))
+    assert kept.content == kept.photo.tobytes()
+    assert len(kept.content) == most_pixel_bytes([found], 100)
+
+
+def test_a_file_that_can_t_be_read_needs_no_room(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    sound = saved(tmp_path / "b.jpg", photo((30, 40)))
+    broken = background(tmp_path / "broken.jpg")
+    assert most_pixel_bytes([broken, sound], None) == 30 * 40 * 3

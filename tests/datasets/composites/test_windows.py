@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shm.datasets import fields
 from shm.datasets.composites.planning import RecipeConfig
-from shm.datasets.composites.store import CompositeStore
+from shm.datasets.composites.store import CompositeStore, Form
 from shm.datasets.opening import open_sample
 from shm.datasets.store import Arrays, Store
 from shm.pipeline.enlarge import Window, interpolate
@@ -43,7 +43,10 @@ def small_chunks() -> Iterator[None]:
 
 
 class Stores:
-    """Stores of every config in both forms, and their samples, each made when it is needed."""
+    """Stores of every config in every form, and their samples, each made when it is needed.
+
+    ``decoded`` is lazy, with backgrounds as pixels.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -52,8 +55,9 @@ class Stores:
 
     def _write(self, name: str, form: str) -> CompositeStore:
         path = self._folder / f"{name}-{form}.zarr"
-        assert form in ("lazy", "materialised")
-        return write_store(path, PEOPLE, form=form, config=CONFIGS[name])  # type: ignore[arg-type]
+        decoded = form == "decoded"
+        kept: Form = "materialised" if form == "materialised" else "lazy"
+        return write_store(path, PEOPLE, form=kept, config=CONFIGS[name], decoded=decoded)
 
     def _read(self, name: str, slot: int) -> Arrays:
         return self.of(name, "lazy").read(slot)
@@ -81,7 +85,7 @@ FIELDS = st.lists(
 )
 
 
-@pytest.mark.parametrize("form", ["lazy", "materialised"])
+@pytest.mark.parametrize("form", ["lazy", "materialised", "decoded"])
 @pytest.mark.parametrize("name", CONFIGS)
 @given(data=st.data(), names=FIELDS, slot=st.integers(0, 3 * PEOPLE - 1))
 @settings(max_examples=30, deadline=None)

@@ -35,6 +35,7 @@ CONFIGS = {
 }
 CROP = CropConfig(sides=(16, 24, 40), size=24, band=None)
 PEOPLE, CANVAS = 10, 96
+STRAIGHT = replace(CROP, flip=False)
 DRAWS = tuple(Draw(0, epoch, slot) for slot in range(2 * PEOPLE) for epoch in (0, 3))
 
 
@@ -91,7 +92,7 @@ def test_a_crop_is_that_window_of_the_sample_around_what_is_unknown(
 ) -> None:
     path = folder / f"{name}-{form}.zarr"
     store = open_composites(path)
-    for draw, cut in zip(DRAWS, cuts(reader_of(path), DRAWS), strict=True):
+    for draw, cut in zip(DRAWS, cuts(reader_of(path, crop=STRAIGHT), DRAWS), strict=True):
         whole = store.read(draw.slot)
         assert cut.id == store.record(draw.slot)["id"]
         assert set(cut.arrays) == set(FIELDS)
@@ -129,6 +130,20 @@ def test_lazy_and_materialised_composites_give_the_same_crops(folder: Path, name
         assert_same(lazy, whole)
 
 
+def test_crops_that_are_made_here_are_mirrored_here(folder: Path) -> None:
+    path = folder / "plain-lazy.zarr"
+    straight, mirrored, left = (
+        cuts(reader_of(path, crop=crop, composite_here=here), DRAWS)
+        for crop, here in ((STRAIGHT, True), (CROP, True), (CROP, False))
+    )
+    assert not any(cut.crop.flip for cut in mirrored)
+    assert {cut.crop.flip for cut in left} == {True, False}
+    for plain, here, there in zip(straight, mirrored, left, strict=True):
+        for name, array in plain.arrays.items():
+            expected = array[:, ::-1] if there.crop.flip else array
+            assert np.array_equal(here.arrays[name], expected)
+
+
 def test_what_is_asked_for_does_not_move_the_crop(folder: Path) -> None:
     path = folder / "two-lazy.zarr"
     everything = cuts(reader_of(path), DRAWS)
@@ -153,7 +168,7 @@ def test_crops_vary_with_the_epoch_and_the_seed_and_come_back(folder: Path) -> N
 def test_prepared_people_are_read_too(folder: Path) -> None:
     store = open_samples(folder / "people.zarr")
     for here in (True, False):
-        reader = reader_of(folder / "people.zarr", composite_here=here)
+        reader = reader_of(folder / "people.zarr", crop=STRAIGHT, composite_here=here)
         for slot, cut in enumerate(cuts(reader, [Draw(0, 0, slot) for slot in range(PEOPLE)])):
             assert cut.id == f"sample-{slot:03d}"
             assert cut.uncut is None
