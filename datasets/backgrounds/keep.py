@@ -24,8 +24,8 @@ class Kept:
     """What is kept of a background.
 
     `content` are the bytes, `photo` what they hold, `encoding` says whether they are the ``file``
-    itself, another ``JPEG``, or its ``pixels``, row by row. `sha256` is the file's, `pixels` that of
-    the photo in it: two files of one picture share it, whichever of them is kept as it is.
+    itself, another ``JPEG``, or its ``pixels``, row by row. `sha256` is the file's, `pixels` that
+    of the photo in it: two files of one picture share it, whichever of them is kept as it is.
     """
 
     content: bytes

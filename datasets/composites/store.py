@@ -8,6 +8,7 @@ A lazy store makes an image as it is read; the samples are the same, byte for by
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal
 
@@ -41,6 +42,9 @@ from shm.pipeline.seed import digest
 from shm.pipeline.values import Size
 
 Form = Literal["lazy", "materialised"]
+
+BLOCKS_KEPT = 1024
+"""Runs of `RECIPE_ROWS` recipes that are kept: 6 kB each."""
 
 DRAWS = 8
 """How often an unknown pixel is drawn until one is inside the frame."""
@@ -175,6 +179,7 @@ class CompositeStore:
         self._access = replace(access or Access(), token=seal(self.attributes))
         self._storage = self._access.open(path)
         self._recipes = ShardedArray(self._storage, "recipe", RECIPES)
+        self._block = lru_cache(BLOCKS_KEPT)(self._read_block)
         self.shard = shard_slots("images", self.canvas)
         """How many samples are a shard of the order in which they are streamed, in either form."""
         self.foregrounds = self._part("foregrounds")
@@ -251,6 +256,7 @@ class CompositeStore:
         content = default_buffer_prototype().buffer.from_bytes(self._recipes.encode(blocks))
         sync(self._group.store.set(self._recipes.key(shard), content))
         self._recipes.forget(shard)
+        self._block.cache_clear()
 
     def mark(self, **attributes: object) -> None:
         """Say more of the store: whether it is ``complete``, the digest of its ``recipes``."""
@@ -400,16 +406,23 @@ class CompositeStore:
             if not skipped and stop == min(self.slots, part.start + RECIPE_SHARD):
                 blocks = self._recipes.read_shard(shard)
             else:
-                blocks = np.stack([self._recipes.read(block, ()) for block in range(first, last)])
+                blocks = np.stack([self._block(block) for block in range(first, last)])
         except ShardError as error:
             raise self._damage(error.what.replace("is", "are", 1)) from error
         rows = blocks.reshape(-1, len(COLUMNS))
         rows = rows[part.start - first * RECIPE_ROWS : stop - first * RECIPE_ROWS]
+        self._check(rows)
+        return rows
+
+    def _read_block(self, block: int) -> NDArray[np.float32]:
+        return self._recipes.read(block, ())
+
+    def _check(self, rows: NDArray[np.float32]) -> None:
+        """Raise `DamageError` where recipes are of people or backgrounds that there are none of."""
         for name, store in (("foreground", self.foregrounds), ("background", self.backgrounds)):
             slots = rows[:, COLUMNS.index(name)]
             if not ((slots >= 0) & (slots < store.slots)).all():
                 raise self._damage("are damaged")
-        return rows
 
     def _damage(self, what: str) -> DamageError:
         return DamageError(

@@ -87,6 +87,11 @@ def pack(samples: Sequence[CutSample], *, skipped: Sequence[str], pid: int) -> P
         return offset
 
     crops = [_pack_one(sample, put) for sample in samples]
+    # The same array of all crops in a row: crops of one size are then one tensor as they lie.
+    for name in dict.fromkeys(name for sample in samples for name in sample.arrays):
+        for sample, crop in zip(samples, crops, strict=True):
+            if name in sample.arrays:
+                crop["planes"][name] = put(sample.arrays[name])
     pixels = torch.empty(end, dtype=torch.uint8)
     if get_worker_info() is not None:
         pixels = pixels.share_memory_()  # type: ignore[no-untyped-call]
@@ -119,6 +124,6 @@ def _pack_one(sample: CutSample, put: Callable[[NDArray[np.generic]], int]) -> P
         "flip": crop.flip,
         "band": crop.band,
         "jitter": None if crop.transform is None else crop.transform.ravel().tolist(),
-        "planes": {name: put(array) for name, array in sample.arrays.items()},
+        "planes": {},
         "enlarge": enlarge,
     }
