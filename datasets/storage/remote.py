@@ -5,6 +5,7 @@ workers with spawn, as PyTorch's loaders do here.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,8 +55,6 @@ class RemoteStorage:
     def __init__(self, location: UPath, config: RemoteConfig | None = None) -> None:
         self._location = location
         self._config = config or RemoteConfig()
-        self._lock = Lock()
-        self._opened: AsyncFileSystem | None = None
         self._slots: asyncio.Semaphore | None = None
 
     def __reduce__(self) -> tuple[type["RemoteStorage"], tuple[UPath, RemoteConfig]]:
@@ -204,10 +203,7 @@ class RemoteStorage:
         return answer
 
     def _system(self) -> AsyncFileSystem:
-        with self._lock:
-            if self._opened is None:
-                self._opened = open_system(self._location, self._config)
-            return self._opened
+        return shared_system(self._location, self._config)
 
     def _path(self, key: str) -> str:
         root = self._location.path.rstrip("/")
@@ -215,6 +211,20 @@ class RemoteStorage:
 
     def _name(self, key: str) -> str:
         return f"{self.url}/{key}" if key else self.url
+
+
+_lock = Lock()
+_systems: dict[tuple[int, str], AsyncFileSystem] = {}
+
+
+def shared_system(location: UPath, config: RemoteConfig) -> AsyncFileSystem:
+    """Return the file system of a location, opened once in a process: for S3 that takes 0.15 s."""
+    options = sorted(location.storage_options.items())
+    key = os.getpid(), repr((location.protocol, options, config))
+    with _lock:
+        if key not in _systems:
+            _systems[key] = open_system(location, config)
+        return _systems[key]
 
 
 def open_system(location: UPath, config: RemoteConfig) -> AsyncFileSystem:

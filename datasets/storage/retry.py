@@ -218,8 +218,9 @@ async def persist(
         tries = retrying.statistics["attempt_number"]
         took = time.monotonic() - started
         count = f"given up after {tries} tries in {took:.0f} s" if tries > 1 else "can't be read"
-        # Without the cause: its text, which workers pass on, may hold what is secret.
-        raise StorageError(f"{url}: {count} ({describe(error)}); {cure_of(error)}") from None
+        told = f"{url}: {count} ({describe(error)}); {cure_of(error)}"
+    # Out here, without cause and context: workers pass them on, and what they say may be secret.
+    raise StorageError(told)
 
 
 async def judged(answer: Awaitable[T]) -> T:

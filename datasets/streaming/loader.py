@@ -1,5 +1,6 @@
 """The store as PyTorch sees it: batches of crops, read ahead by processes of their own."""
 
+import os
 import signal
 import sys
 from collections import deque
@@ -7,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import active_children, resource_tracker
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
-from typing import TypeVar
+from threading import Timer
+from types import FrameType, TracebackType
+from typing import NoReturn, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Sampler
@@ -111,19 +113,17 @@ def training_batches(
         sampler=sampler,
         num_workers=config.workers,
         multiprocessing_context="spawn" if config.workers else None,  # forked codecs deadlock
-        worker_init_fn=leave_interrupts_to_the_trainer,
+        worker_init_fn=heed_the_trainer,
         pin_memory=config.pinned,
         generator=torch.Generator(),  # the trainer's own is not drawn from
     )
-    others = set(active_children())
     batches = start_processes(loader) if config.workers else iter(loader)
-    processes = [process for process in active_children() if process not in others]
-    pids: dict[int, int] = {}
+    # PyTorch's own list: there is no other way to tell them from anybody else's.
+    processes: Sequence[BaseProcess] = getattr(batches, "_workers", ())
     try:
-        for number, found in enumerate(batches):
+        for found in batches:
             if isinstance(found, Exception):
                 raise found
-            pids[found["pid"]] = number % max(1, config.workers)
             sampler.done()
             for skipped in found["skipped"]:
                 if on_skip is not None:
@@ -140,7 +140,7 @@ def training_batches(
         died = [] if isinstance(error, ShmError) else _dead(processes)
         if not died:
             raise
-        places = {pids[process.pid] for process in died if process.pid in pids}
+        places = {place for place, process in enumerate(processes) if process in died}
         reading = sampler.outstanding(config.workers, places)
         raise LoaderError(_told(died[0], reading, sources, reader.cache)) from error
     finally:
@@ -169,14 +169,14 @@ class RankSampler(Sampler[BatchDraws]):
         self._first += 1
 
     def outstanding(self, workers: int, places: set[int]) -> list[BatchDraws]:
-        """Return what each of some processes, or any of them, has to read next.
+        """Return what each of some processes has to read next.
 
         They are handed batches in turn.
         """
         found: dict[int, BatchDraws] = {}
         for number, batch in enumerate(self._waiting, self._first):
             found.setdefault(number % workers, batch)
-        return [batch for place, batch in sorted(found.items()) if not places or place in places]
+        return [batch for place, batch in sorted(found.items()) if place in places]
 
 
 def _dead(processes: Sequence[BaseProcess]) -> list[BaseProcess]:
@@ -193,6 +193,8 @@ def _end(processes: Sequence[BaseProcess]) -> None:
     for process in processes:
         process.terminate()
     for process in processes:
+        process.join(2 * ENDING)
+        process.kill()
         process.join()
 
 
@@ -234,13 +236,14 @@ def start_processes(loader: DataLoader[T]) -> Iterator[T]:
         return thread.submit(start).result()
 
 
-def leave_interrupts_to_the_trainer(_worker: int) -> None:
-    """Make a loader's process ignore Ctrl-C, and end without a word where the trainer ended.
+def heed_the_trainer(_worker: int) -> None:
+    """Make a loader's process ignore Ctrl-C, and end without a word when the trainer ends.
 
     Batches are handed over through a socket served by a thread; a trainer that Ctrl-C ended
     while it took one leaves that thread with a broken connection.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, leave)
     report = sys.excepthook
 
     def report_unless_left(
@@ -250,3 +253,12 @@ def leave_interrupts_to_the_trainer(_worker: int) -> None:
             report(kind, error, trace)
 
     sys.excepthook = report_unless_left
+
+
+def leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End a loader's process and remove its socket, whatever its threads are at."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    last_word = Timer(ENDING, os._exit, [0])
+    last_word.daemon = True
+    last_word.start()
+    sys.exit(0)
