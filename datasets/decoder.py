@@ -7,9 +7,10 @@ decoder raises, whatever it is, becomes an `ImageError` of one line.
 import errno
 import io
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -68,8 +69,7 @@ def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterato
     try:
         # Warnings are for programmers; what matters in them is checked here or raised.
         source = path.open("rb") if content is None else io.BytesIO(content)
-        with warnings.catch_warnings(), source as file:
-            warnings.simplefilter("ignore")
+        with _quiet, source as file:
             image = _identified(file, path)
             _check_header(image, path, max_pixels)
             yield image
@@ -79,6 +79,34 @@ def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterato
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NOT_THE_FILE:
             raise
         raise ImageError(_reason(error), path) from error
+
+
+class _Quiet:
+    """Ignores what Pillow warns of, as long as any thread is at a picture.
+
+    Python's filters are one thing for all threads: who comes first sets them, who goes last puts
+    them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._readers, self._filters = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._filters.enter_context(warnings.catch_warnings())
+                modules = r"(PIL|shm\.datasets\.(image|decoder))(\.|$)"
+                warnings.filterwarnings("ignore", module=modules)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
+                self._filters.close()
+
+
+_quiet = _Quiet()
 
 
 def _identified(file: IO[bytes], path: Path) -> ImageFile:

@@ -19,6 +19,7 @@ from shm.datasets.storage.location import Location
 from shm.datasets.storage.opening import open_storage
 from shm.datasets.storage.storage import Storage
 from shm.datasets.storage.zarr_store import StorageStore
+from shm.pipeline.errors import ShmError
 
 FORMAT = 3
 
@@ -33,13 +34,10 @@ class Access:
         Where the bytes of a store that lies elsewhere are kept.
     token : str
         What tells the store from another one that was in its place before.
-    photo_bytes : int
-        How much of the backgrounds of composites is kept decoded, for who reads them in turn.
     """
 
     cache: CacheConfig | None = None
     token: str = ""
-    photo_bytes: int = 0
 
     def open(self, path: Location) -> Storage:
         """Return the storage of a store, or of a part of it."""
@@ -47,9 +45,7 @@ class Access:
         return open_storage(path, cache=cache, token=self.token)
 
 
-def create_sharded(
-    group: zarr.Group, name: str, slots: int, layout: Layout, fill: float = 0
-) -> None:
+def create_sharded(group: zarr.Group, name: str, slots: int, layout: Layout) -> None:
     """Write the metadata of an array for `ShardedArray` to fill."""
     group.create_array(
         name,
@@ -58,7 +54,7 @@ def create_sharded(
         shards=layout.shards,
         dtype=layout.dtype,
         compressors=layout.codecs,
-        fill_value=fill,
+        fill_value=0,
     )
 
 
@@ -124,9 +120,14 @@ def is_laid_out(array: "zarr.Array[Any]", slots: int, layout: Layout) -> bool:
         array.shape == (slots, *layout.slot)
         and array.chunks == layout.chunks
         and array.shards == layout.shards
-        and array.dtype == layout.dtype
-        and [type(codec) for codec in array.compressors] == [ZstdCodec, Crc32cCodec]
+        and is_coded(array, layout)
     )
+
+
+def is_coded(array: "zarr.Array[Any]", layout: Layout) -> bool:
+    """Return whether the inner chunks of an array hold what `ShardedArray` decodes."""
+    codecs = [type(codec) for codec in array.compressors]
+    return array.dtype == layout.dtype and codecs == [ZstdCodec, Crc32cCodec]
 
 
 @contextmanager
@@ -135,7 +136,7 @@ def damaged_metadata(path: Location) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, StoreError):
+        if isinstance(error, ShmError):
             raise
         raise StoreError(f"{path}: its metadata is damaged ({error!r}); make it again") from error
 

@@ -144,13 +144,19 @@ class ShardedArray:
         return self._again(shard, lambda: self._read(shard, place, whole))
 
     def _again(self, shard: int, read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Read; what is wrong is read once more, without what is kept of it here or in a cache."""
+        try:
+            return self._tried(shard, read)
+        except ShardError:
+            self._storage.forget(self.key(shard))
+            self.forget(shard)
+            return self._tried(shard, read)
+
+    def _tried(self, shard: int, read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         try:
             return read()
-        except ShardError:
-            if not self._storage.forget(self.key(shard)):
-                raise
-            self.forget(shard)
-            return read()
+        except TruncatedError as error:
+            raise ShardError(shard, "is damaged") from error
 
     def _read(self, shard: int, place: int, window: Sequence[slice]) -> NDArray[Any]:
         layout = self.layout
@@ -174,10 +180,7 @@ class ShardedArray:
         return found
 
     def _contents(self, shard: int, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        try:
-            contents = self._storage.read_ranges(self.key(shard), ranges) if ranges else []
-        except TruncatedError as error:
-            raise ShardError(shard, "is damaged") from error
+        contents = self._storage.read_ranges(self.key(shard), ranges) if ranges else []
         if contents is None:
             raise ShardError(shard, "is missing")
         return contents
@@ -191,7 +194,7 @@ class ShardedArray:
         content = self._storage.read(self.key(shard))
         if content is None:
             raise ShardError(shard, "is missing")
-        index = self._index(shard)
+        index = self._index_in(shard, content)
         found = np.zeros((layout.slots, *layout.slot), layout.dtype)
         whole = [slice(0, side) for side in layout.slot]
         for place, *at in np.ndindex(*layout.index[:-1]):
@@ -240,14 +243,18 @@ class ShardedArray:
         return np.frombuffer(chunk, layout.dtype).reshape(layout.chunk)
 
     def _read_index(self, shard: int) -> NDArray[np.uint64]:
-        shape = self.layout.index
-        length = math.prod(shape) * 8
-        tail = self._storage.read_tail(self.key(shard), length + _CRC_BYTES)
+        length = math.prod(self.layout.index) * 8 + _CRC_BYTES
+        tail = self._storage.read_tail(self.key(shard), length)
         if tail is None:
             raise ShardError(shard, "is missing")
-        if len(tail) != length + _CRC_BYTES:
+        return self._index_in(shard, tail)
+
+    def _index_in(self, shard: int, content: bytes) -> NDArray[np.uint64]:
+        """Return the index at the end of a shard's bytes."""
+        length = math.prod(self.layout.index) * 8 + _CRC_BYTES
+        if len(content) < length:
             raise ShardError(shard, "is damaged")
-        return np.frombuffer(_checked(shard, tail), "<u8").reshape(shape)
+        return np.frombuffer(_checked(shard, content[-length:]), "<u8").reshape(self.layout.index)
 
     # ---------------------------------------------------------------- writing
 

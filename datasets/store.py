@@ -11,6 +11,7 @@ Prepared people are one store. Composites (`shm.datasets.composites`) are severa
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +37,7 @@ from shm.datasets.group import (
 )
 from shm.datasets.record import Record, decode_record, encode_record
 from shm.datasets.sharding import ShardedArray, ShardError
+from shm.datasets.storage.errors import StorageError
 from shm.datasets.storage.location import Location
 from shm.pipeline.enlarge import Window
 from shm.pipeline.unknown import cells, count_unknown, draw_cell, draw_unknown
@@ -142,7 +144,8 @@ class Store:
         self.fields = FIELDS[self.kind]
         self.pictures = pictures(self.kind)
         self.shards = -(-self.slots // self.shard)
-        self._storage = (access or Access(token=seal(self.attributes))).open(path)
+        access = access or Access()
+        self._storage = replace(access, token=access.token or seal(self.attributes)).open(path)
         self._arrays = {
             name: ShardedArray(self._storage, name, layout_of(name, self.canvas, self.shard))
             for name in (*self.fields, "record")
@@ -364,6 +367,8 @@ class Store:
             return
         try:
             digests = np.asarray(self._digests[shard])
+        except StorageError:
+            raise
         except (RuntimeError, ValueError, OSError):
             yield Damage(shard, "digest", "is damaged", samples)
             return

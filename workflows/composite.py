@@ -14,7 +14,6 @@ from shm.datasets.composites.planning import plan_recipes, require_company
 from shm.datasets.composites.protocols import plan_lists
 from shm.datasets.composites.recipe import Recipe
 from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
-from shm.datasets.group import Access
 from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store, open_store
@@ -206,9 +205,8 @@ def image_shard(job: ImageJob) -> tuple[int, int]:
 @lru_cache(maxsize=1)
 def _opened(path: Path, made_as: str) -> CompositeStore:  # noqa: ARG001 - a key of the cache
     """Return the store, open: a worker keeps the people's records and the last photos."""
-    access = Access(photo_bytes=PHOTO_BYTES)
     return open_composites(
-        path, writable=True, incomplete=True, by=fastest_enlarge(), access=access
+        path, writable=True, incomplete=True, by=fastest_enlarge(), photo_bytes=PHOTO_BYTES
     )
 
 

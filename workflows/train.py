@@ -1,12 +1,15 @@
 """Stores of composites in, trained nets out."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import StoreError
@@ -16,6 +19,7 @@ from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.crop import CropConfig
 from shm.datasets.streaming.loader import StreamConfig, training_batches
+from shm.datasets.streaming.mixture import BLOCK
 from shm.datasets.streaming.reader import OnDamage, ReaderConfig
 from shm.datasets.streaming.sources import WINDOW, Source
 from shm.datasets.streaming.whole import whole_samples
@@ -32,6 +36,9 @@ NEEDED: dict[Phase, tuple[str, ...]] = {
     Phase.END_TO_END: ("image", "alpha", "trimap", "foreground", "background"),
 }
 """What each phase learns from; M-Net alone is given trimaps that are drawn from alpha."""
+
+FAR_THREADS = 8
+"""Samples that a process reads at a time from stores that lie elsewhere."""
 
 
 class TrainError(ShmError, ValueError):
@@ -82,12 +89,24 @@ def train(
         A store is missing, damaged, not of composites or has no training split; or
         what `shm.training.train_phase` raises.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainError(
+            "started as one of several processes, each of which would train it all: start it once, "
+            "without torchrun"
+        )
     stores = [open_trainable(source.path, settings.cache) for source in sources]
     device = choose_device(settings.device)
     note(f"training on {device}, preset {config.preset}")
     weights = [source.weight for source in sources]
-    data = digest(*(store.identity() for store in stores), weights, WINDOW).hex()
-    feed = Feed(sources=sources, validated=stores[0], data=data, settings=settings)
+    shards = [store.shard for store in stores]
+    data = digest(*(store.identity() for store in stores), weights, shards, WINDOW, BLOCK).hex()
+    feed = Feed(
+        sources=sources,
+        validated=stores[0],
+        slots=stores[0].slots_in("validation"),
+        data=data,
+        settings=settings,
+    )
     return [
         train_one(phase, feed, run, config, pretrained=pretrained or {}, note=note)
         for phase in phases
@@ -98,11 +117,13 @@ def train(
 class Feed:
     """What a run is fed with.
 
-    `data` tells it from other data; `validated` has what the nets are judged by.
+    `data` tells it from other data, and from another order of them; the samples in the `slots` of
+    the store `validated` are what the nets are judged by.
     """
 
     sources: Sequence[Source]
     validated: CompositeStore
+    slots: NDArray[np.int64]
     data: str
     settings: TrainRun
 
@@ -119,7 +140,7 @@ def train_one(
     """Train one phase on the stores' training splits, validated on a validation split."""
     settings, phase_config = feed.settings, config.phase(phase)
     device = choose_device(settings.device)
-    stream = stream_of(phase, config, settings, device)
+    stream = stream_of(phase, config, feed.sources, settings, device)
     skipped: Counter[str] = Counter()
 
     def skip(damage: str) -> None:
@@ -127,16 +148,12 @@ def train_one(
         if skipped[damage] == 1:
             note(f"skipped: {damage}")
 
-    def batches(step: int) -> Iterator[Any]:
+    def batches(step: int) -> Iterator[Any]:  # the two sides name the types of a batch each
         start = step * phase_config.batch
         return training_batches(feed.sources, stream, start=start, on_skip=skip)
 
-    has_validation = any(True for _ in feed.validated.samples("validation"))
-
     def validation() -> Iterator[Any]:
-        return whole_samples(
-            feed.validated.path, "validation", config.validation_samples, cache=settings.cache
-        )
+        return whole_samples(feed.validated, feed.slots, config.validation_samples)
 
     with progress(str(phase), phase_config.steps, "step") as bar:
         result = train_phase(
@@ -145,7 +162,7 @@ def train_one(
             run=run,
             batches=batches,
             device=device,
-            validation=validation if has_validation else None,
+            validation=validation if len(feed.slots) else None,
             pretrained=pretrained,
             data=feed.data,
             on_step=bar.reach,
@@ -153,11 +170,15 @@ def train_one(
         )
     if skipped:
         note(f"{phase}: skipped {skipped.total()} samples that could not be read")
-    return result
+    return replace(result, skipped=skipped.total())
 
 
 def stream_of(
-    phase: Phase, config: TrainConfig, settings: TrainRun, device: torch.device
+    phase: Phase,
+    config: TrainConfig,
+    sources: Sequence[Source],
+    settings: TrainRun,
+    device: torch.device,
 ) -> StreamConfig:
     """Return how a phase is fed."""
     reader = ReaderConfig(
@@ -167,6 +188,7 @@ def stream_of(
         # Without an accelerator, composites are made by the processes that read.
         composite_here=device.type == "cpu",
         on_damage=settings.on_damage,
+        threads=1 if all(isinstance(source.path, Path) for source in sources) else FAR_THREADS,
         cache=settings.cache,
     )
     return StreamConfig(

@@ -92,6 +92,7 @@ CONTENDERS: dict[str, Entry] = {
     ),
     "shm, materialised": Entry(place="ours:StoreOfComposites", arguments=("materialised",)),
     "shm, lazy": Entry(place="ours:StoreOfComposites", arguments=("lazy",)),
+    "shm, lazy, decoded": Entry(place="ours:StoreOfComposites", arguments=("lazy, decoded",)),
 }
 
 

@@ -16,16 +16,19 @@ def make_samples(
     people: Path, backgrounds: Path, scratch: Path, per_foreground: int, workers: int
 ) -> Samples:
     """Make the stores, and write the training split of theirs as files."""
-    run = CompositeRun(recipe=RecipeConfig(per_foreground=per_foreground))
-    forms: tuple[Form, ...] = ("materialised", "lazy")
-    stores = {form: scratch / f"{form}.zarr" for form in forms}
-    for form, store in stores.items():
-        composite_store(
-            people, store, [backgrounds], run, ClusterConfig(workers=workers), form=form
-        )
+    kinds: dict[str, tuple[Form, bool]] = {
+        "materialised": ("materialised", False),
+        "lazy": ("lazy", False),
+        "lazy, decoded": ("lazy", True),
+    }
+    stores = {name: scratch / f"{name}.zarr" for name in kinds}
+    for name, (form, decoded) in kinds.items():
+        run = CompositeRun(recipe=RecipeConfig(per_foreground=per_foreground), decoded=decoded)
+        cluster = ClusterConfig(workers=workers)
+        composite_store(people, stores[name], [backgrounds], run, cluster, form=form)
     files = scratch / "files"
     write_files(files, training_samples(stores["materialised"]))
-    return Samples(files=files, stores={str(form): store for form, store in stores.items()})
+    return Samples(files=files, stores=stores)
 
 
 def training_samples(store: Path) -> Iterator[Arrays]:

@@ -20,14 +20,14 @@ from shm.datasets.streaming.sources import Source
 
 
 class StoreOfComposites:
-    """A store as `shm-data composite` made it, of either form."""
+    """A store as `shm-data composite` made it, of one of the kinds of `make_samples`."""
 
-    def __init__(self, form: str) -> None:
-        self.form = form
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
 
     def write(self, samples: Samples, folder: Path) -> float:
         """Use the store where it is; its people and backgrounds count."""
-        store = samples.stores[self.form]
+        store = samples.stores[self.kind]
         folder.symlink_to(store, target_is_directory=True)
         return folder_bytes(store) / open_composites(store).slots
 

@@ -26,6 +26,7 @@ from shm.datasets.group import (
     FORMAT,
     Access,
     damaged_metadata,
+    is_coded,
     open_array,
     open_group,
     require_complete,
@@ -127,6 +128,7 @@ def open_composites(
     writable: bool = False,
     incomplete: bool = False,
     by: Enlarge = enlarge,
+    photo_bytes: int = 0,
     access: Access | None = None,
 ) -> "CompositeStore":
     """Open a store of composites, or say in one line why it can't be.
@@ -135,6 +137,8 @@ def open_composites(
     ----------
     by : callable
         Enlarges backgrounds: `enlarge`, or what computes the same faster.
+    photo_bytes : int
+        How much of the backgrounds is kept decoded, for who reads them in turn.
     access : Access, optional
 
     Raises
@@ -148,7 +152,7 @@ def open_composites(
     if layout.get("columns") != list(COLUMNS):
         raise StoreError(f"{path}: its recipes have other columns than this version of shm reads")
     with damaged_metadata(path):
-        store = CompositeStore(path, group, by=by, access=access)
+        store = CompositeStore(path, group, by=by, photo_bytes=photo_bytes, access=access)
         sound = store.is_consistent()
     if not sound:
         raise StoreError(f"{path}: its metadata contradicts its arrays; make it again")
@@ -168,6 +172,7 @@ class CompositeStore:
         group: zarr.Group,
         *,
         by: Enlarge = enlarge,
+        photo_bytes: int = 0,
         access: Access | None = None,
     ) -> None:
         self.path = path
@@ -191,7 +196,7 @@ class CompositeStore:
             seed=self.attributes["config"]["seed"],
             linear=self.attributes["config"]["recipe"]["linear"],
             by=by,
-            photo_bytes=self._access.photo_bytes,
+            photo_bytes=photo_bytes,
         )
 
     def _part(self, name: str) -> Store:
@@ -223,10 +228,11 @@ class CompositeStore:
         images = self.images is None or self.images.slots == self.slots
         canvases = {part.canvas for name, part in self.parts.items() if name != "backgrounds"}
         recipes = open_array(self._group, "recipe", self.path)
-        layout = (recipes.shape, recipes.chunks, recipes.shards)
         columns = len(COLUMNS)
+        layout = (recipes.shape, recipes.chunks, recipes.shards)
         expected = ((self.slots, columns), (RECIPE_ROWS, columns), (RECIPE_SHARD, columns))
-        return images and canvases == {self.canvas} and layout == expected
+        fits = layout == expected and is_coded(recipes, RECIPES)
+        return images and canvases == {self.canvas} and fits
 
     # ---------------------------------------------------------------- writing
 

@@ -33,6 +33,14 @@ ENDING = 1.0
 """Seconds that a process may take to end after it was noticed."""
 
 
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**27), "MALLOC_TRIM_THRESHOLD_": str(2**29)}
+"""What processes that read are told: to keep the memory that crops leave, up to 512 MiB. To ask
+the system for it each time takes as long as to read them. Only glibc listens."""
+
+PATIENCE = 5.0
+"""Seconds that a stream which is closed waits for what is on its way."""
+
+
 class LoaderError(ShmError, RuntimeError):
     """A loader's process ended before its time."""
 
@@ -132,9 +140,12 @@ def training_batches(
     except GeneratorExit:
         # What is on its way is let arrive: who is ended while it sends may leave its memory behind.
         sampler.stopped = True
+        late = Timer(PATIENCE, _end, [processes])
+        late.start()
         with suppress(RuntimeError, OSError, EOFError):
             for _ in batches:
                 pass
+        late.cancel()
         raise
     except (RuntimeError, OSError, EOFError) as error:  # OSError: where its last batch breaks off
         died = [] if isinstance(error, ShmError) else _dead(processes)
@@ -204,15 +215,22 @@ def _told(
     sources: Sequence[Source],
     cache: CacheConfig | None,
 ) -> str:
-    stores = [open_samples(source.path, access=Access(cache=cache)) for source in sources]
-    names = [
-        open_sample(stores[draw.store], draw.slot).id for batch in reading for draw in batch.draws
-    ]
     code = died.exitcode or 0
-    reason = f"killed ({signal.Signals(-code).name})" if code < 0 else f"ended (exit code {code})"
+    reason = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with code {code}"
+    if code > 0:
+        return (
+            f"a process that reads samples {reason}, as said above; a script that starts one does "
+            'all its work below `if __name__ == "__main__":`'
+        )
+    try:
+        stores = [open_samples(source.path, access=Access(cache=cache)) for source in sources]
+        draws = [draw for batch in reading for draw in batch.draws]
+        names = ", ".join(open_sample(stores[draw.store], draw.slot).id for draw in draws)
+    except ShmError:
+        names = "samples whose records can't be read"
     return (
-        f"a process that reads samples was {reason} while it read {', '.join(names)}: look for "
-        "too little memory (fewer --workers), or at these samples; run again, it carries on"
+        f"a process that reads samples {reason} while it read {names}: look for too little memory "
+        "(fewer --workers), or at these samples; run again, it carries on"
     )
 
 
@@ -224,6 +242,7 @@ def start_processes(loader: DataLoader[T]) -> Iterator[T]:
     does when it is started there.
     """
     resource_tracker.ensure_running()  # as it starts, it would unblock Ctrl-C
+    before = dict(os.environ)
     device = torch.accelerator.current_device_index() if torch.accelerator.is_available() else None
 
     def start() -> Iterator[T]:
@@ -232,8 +251,14 @@ def start_processes(loader: DataLoader[T]) -> Iterator[T]:
             torch.accelerator.set_device_index(device)  # each thread has its own
         return iter(loader)
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(start).result()
+    os.environ.update(MEMORY)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(start).result()
+    finally:
+        for name in MEMORY:
+            os.environ.pop(name)
+        os.environ.update({name: before[name] for name in MEMORY if name in before})
 
 
 def heed_the_trainer(_worker: int) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from torch.utils.data import Dataset
 
+from shm.datasets.composites.render import FIELDS
 from shm.datasets.damage import DamageError
 from shm.datasets.group import Access
 from shm.datasets.opening import Samples, open_sample, open_samples
@@ -18,9 +19,6 @@ from shm.datasets.streaming.packing import CutSample, PackedBatch, pack
 from shm.pipeline.composite import mirrored
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
-
-FIELDS = ("image", "alpha", "trimap", "foreground", "background")
-"""What may be asked for of a sample."""
 
 OnDamage = Literal["stop", "skip"]
 
@@ -57,7 +55,8 @@ class ReaderConfig:
     on_damage : str
         ``"stop"``, or ``"skip"`` to read another sample instead.
     threads : int
-        Samples that are read at a time.
+        Samples that a process reads at a time. Where bytes are at hand one is quickest: decoders
+        hold no lock, but what is between them does. Where they are far, threads wait together.
     cache : CacheConfig, optional
         Where the bytes of stores that lie elsewhere are kept.
     """
@@ -67,7 +66,7 @@ class ReaderConfig:
     names: tuple[str, ...] = FIELDS
     composite_here: bool = True
     on_damage: OnDamage = "stop"
-    threads: int = 2
+    threads: int = 1
     cache: CacheConfig | None = None
 
 

@@ -71,11 +71,6 @@ class SourceOrder:
         weights = [source.weight for source in sources]
         self._order = Mixture.of(counts, weights, seed, window)
 
-    @property
-    def samples(self) -> int:
-        """Return how many samples there are, of all stores."""
-        return sum(map(len, self._slots))
-
     def draws(self, start: int, count: int) -> BatchDraws:
         """Return the draws at positions `start` .. `start` + `count` - 1.
 

@@ -8,26 +8,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shm.datasets.group import Access
-from shm.datasets.opening import open_sample, open_samples
-from shm.datasets.storage.cached import CacheConfig
-from shm.datasets.storage.location import Location
-from shm.datasets.streaming.sources import slots_of
+from shm.datasets.opening import Samples, open_sample
 
 JUDGED = ("image", "alpha", "trimap")
 """The arrays that a matte is judged by."""
 
 
 def whole_samples(
-    path: Location, split: str, limit: int | None = None, *, cache: CacheConfig | None = None
+    store: Samples, slots: NDArray[np.integer], limit: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield what a matte is judged by, of a split's samples, whole and one at a time.
+    """Yield what a matte is judged by, of some samples, whole and one at a time.
 
     uint8 tensors, in batches of one: ``image`` (1, 3, H, W); ``alpha``, ``trimap`` (1, 1, H, W);
-    ``id`` and ``size``. With a `limit`, samples are taken evenly from the whole split.
+    ``id`` and ``size``. With a `limit`, samples are taken evenly from all.
     """
-    store = open_samples(path, access=Access(cache=cache))
-    slots = slots_of(store, split)
     if limit is not None and limit < len(slots):
         slots = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
     for slot in slots.tolist():

@@ -95,7 +95,7 @@ class MixError(ShmError, ValueError):
     "--on-damage",
     type=click.Choice(["stop", "skip"]),
     default="stop",
-    help="At samples that can't be read: stop, or skip and count them.",
+    help="At training samples that can't be read: stop, or take others and count them.",
 )
 @cache_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
@@ -141,6 +141,7 @@ def command(store: "Location", run: Path, as_json: bool, **options: Any) -> None
                         "folder": str(result.folder),
                         "best_step": result.best and result.best.step,
                         "best_sad": result.best and result.best.sad,
+                        "skipped": result.skipped,
                     }
                     for result in results
                 },

@@ -151,6 +151,8 @@ def _on_device(
             mine["background"] = Place(end, background.shape[1])
             end += background.numel()
         pixels = torch.cat([pixels, *(each.flatten() for each in backgrounds)])
+    if len(pixels) >= 2**31:
+        raise BatchError(f"a batch of {len(pixels) / 1e9:.1f} GB of pixels: 2 GB at most fit")
     squared = zip(crops, places, strict=True)
     return pixels, [Square(crop["side"], crop["flip"], mine) for crop, mine in squared]
 

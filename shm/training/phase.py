@@ -33,6 +33,8 @@ class PhaseResult:
         The step of the best checkpoint and its SAD; None where there was nothing to validate on.
     resumed_from : int
         The step it went on from, 0 where it began; `steps` where it was finished already.
+    skipped : int
+        Samples that were left out since they could not be read.
     """
 
     phase: Phase
@@ -40,6 +42,7 @@ class PhaseResult:
     steps: int
     best: Best | None
     resumed_from: int
+    skipped: int = 0
 
 
 def train_phase(

@@ -1,9 +1,9 @@
 """The training loop: nets, optimiser and counters of one phase, step by step.
 
 Everything random in a step depends on (seed, phase, step) alone: dropout is seeded before each
-step, crops are drawn by (seed, step, sample id). So what a checkpoint must hold is short, and a run
-that was killed goes on to the very weights that an undisturbed one reaches, on a processor; some of
-PyTorch's operations on accelerators add up in no fixed order.
+step, crops are drawn by (seed, epoch, sample id). So what a checkpoint must hold is short, and a
+run that was killed goes on to the very weights that an undisturbed one reaches, on a processor;
+some of PyTorch's operations on accelerators add up in no fixed order.
 """
 
 import itertools

@@ -13,6 +13,7 @@ import torch
 
 from shm.datasets import fields, group
 from shm.datasets.composites.planning import RecipeConfig
+from shm.datasets.composites.render import FIELDS
 from shm.datasets.composites.store import CompositeStore, open_composites
 from shm.datasets.damage import DamageError
 from shm.datasets.opening import open_samples
@@ -20,7 +21,7 @@ from shm.datasets.storage.opening import open_storage
 from shm.datasets.storage.storage import Storage
 from shm.datasets.streaming.crop import CropConfig
 from shm.datasets.streaming.packing import CutSample, PackedBatch
-from shm.datasets.streaming.reader import FIELDS, BatchDraws, BatchReader, Draw, ReaderConfig
+from shm.datasets.streaming.reader import BatchDraws, BatchReader, Draw, ReaderConfig
 from shm.pipeline.composite import blend
 from shm.pipeline.jitter import JitterConfig
 from shm.pipeline.values import UNKNOWN
