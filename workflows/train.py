@@ -89,7 +89,7 @@ def train(
         A store is missing, damaged, not of composites or has no training split; or
         what `shm.training.train_phase` raises.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
         raise TrainError(
             "started as one of several processes, each of which would train it all: start it once, "
             "without torchrun"

@@ -4,6 +4,8 @@ import re
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from shm.datasets.decoder import opened
 from shm.datasets.image import (
     ImageError,
     has_alpha,
@@ -111,6 +114,30 @@ def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path: Path) -
         warnings.simplefilter("error")
         photo = read_photo(tmp_path / "a.png")
     assert np.array_equal(photo, np.asarray(image.convert("RGB")))
+
+
+def test_who_leaves_first_of_two_threads_leaves_the_warnings_as_they_were(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", gradient())
+    before = list(warnings.filters)
+    with ExitStack() as second:
+        with opened(path, 10**6):  # as two threads do it: in and out, each in its own time
+            second.enter_context(opened(path, 10**6))
+        with pytest.warns(UserWarning, match="of ours"):
+            warnings.warn("of ours", stacklevel=1)
+    assert warnings.filters == before
+    with pytest.raises(ImageError), opened(tmp_path / "none.png", 10**6):
+        pass
+    assert warnings.filters == before
+
+
+def test_pictures_are_read_in_threads_without_a_warning(tmp_path: Path) -> None:
+    image = Image.fromarray(gradient()).quantize(16)
+    image.save(tmp_path / "a.png", transparency=bytes(range(0, 160, 10)))
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as threads:
+        photos = list(threads.map(read_photo, [tmp_path / "a.png"] * 200))
+    assert all(np.array_equal(photo, photos[0]) for photo in photos)
+    assert warnings.filters == before
 
 
 def test_a_cmyk_photo_is_read_in_its_colours(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import tempfile
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import google_crc32c
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from shm.datasets import sharding
 from shm.datasets.group import create_sharded
 from shm.datasets.sharding import Layout, ShardedArray, ShardError
+from shm.datasets.storage.cached import CacheConfig, CachedStorage
 from shm.datasets.storage.local import LocalStorage
 
 NAME = "some/pixels"
@@ -170,15 +172,25 @@ def test_the_same_slots_give_the_same_bytes() -> None:
 
 
 class Recording(LocalStorage):
-    """Remembers the ranges that were asked for."""
+    """Remembers what was asked for, and which ranges."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
+        self.asked: list[str] = []
         self.ranges: list[tuple[int, int]] = []
 
+    def read(self, key: str) -> bytes | None:
+        self.asked.append("all")
+        return super().read(key)
+
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
+        self.asked.append("ranges")
         self.ranges += ranges
         return super().read_ranges(key, ranges)
+
+    def read_tail(self, key: str, length: int) -> bytes | None:
+        self.asked.append("tail")
+        return super().read_tail(key, length)
 
 
 @given(data=st.data(), layout=layouts(), seed=st.integers(0, 99))
@@ -202,6 +214,17 @@ def test_only_the_chunks_that_a_window_touches_are_read(
         spans = [index[at].tolist() for at in touched]
         expected = {(start, start + length) for start, length in spans if start != LEFT_OUT}
         assert sorted(storage.ranges) == sorted(expected)
+
+
+def test_a_shard_is_asked_for_once_and_its_index_by_itself_no_more(shard: "Harmed") -> None:
+    storage = Recording(shard.root)
+    array = ShardedArray(storage, NAME, PIXELS)
+    assert np.array_equal(array.read_shard(0), shard.slots)
+    assert storage.asked == ["all"]
+    storage.asked.clear()
+    for slot in (0, 1):
+        array.read(slot, ())
+    assert storage.asked == ["tail", "ranges", "ranges"]
 
 
 def test_several_threads_read_what_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +260,7 @@ class Harmed:
     """A shard that harm is done to, and what is noticed of it."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self.array = ShardedArray(LocalStorage(root), NAME, PIXELS)
         random = np.random.default_rng(0)
         ramp = np.add.outer(np.arange(48), np.arange(48))[..., None] * np.array([1, 2, 3])
@@ -249,7 +272,7 @@ class Harmed:
         self.put(self.sound)
 
     def put(self, content: bytes | None) -> None:
-        put(self._root, self.array, 0, content)
+        put(self.root, self.array, 0, content)
 
     def put_index(self, index: NDArray[np.uint64], chunks: bytes | None = None) -> None:
         """Write the shard with another index, under its right checksum."""
@@ -325,7 +348,7 @@ def test_a_shard_that_was_cut_short_is_noticed_in_every_slot(shard: Harmed, kept
 
 def test_a_shard_that_was_cut_short_while_it_is_read_is_noticed(shard: Harmed) -> None:
     assert shard.noticed() == []  # the index is known from now on
-    file = next(path for path in shard._root.rglob("*") if path.is_file())
+    file = next(path for path in shard.root.rglob("*") if path.is_file())
     for length in (len(shard.sound) // 2, 10, 0):
         file.write_bytes(shard.sound[:length])
         assert 2 in shard.noticed()
@@ -471,3 +494,61 @@ def test_what_is_wrong_in_a_cache_is_read_once_more_from_where_it_came(
         else:
             with pytest.raises(ShardError, match="shard 0 is damaged"):
                 _ = array.read(0, ()) if read == "read" else array.read_shard(0)
+
+
+class Meeting(Caching):
+    """Gives two threads the wrong bytes, before either may say that they are wrong."""
+
+    def __init__(self, root: Path, stale: Path) -> None:
+        super().__init__(root, stale)
+        self._both = Barrier(2)
+
+    def _met(self, found: Any) -> Any:
+        with suppress(BrokenBarrierError):  # they met before
+            self._both.wait(10)
+            self._both.abort()
+        return found
+
+    def read(self, key: str) -> bytes | None:
+        found: bytes | None = self._met(self._now.read(key))
+        return found
+
+    def read_tail(self, key: str, length: int) -> bytes | None:
+        found: bytes | None = self._met(self._now.read_tail(key, length))
+        return found
+
+
+@pytest.mark.parametrize("read", ["read", "read_shard"])
+def test_two_threads_that_meet_the_same_wrong_bytes_in_a_cache_both_get_the_right_ones(
+    shard: Harmed, tmp_path: Path, read: str
+) -> None:
+    put(tmp_path / "cache", shard.array, 0, shard.sound[:-1] + b"\0")  # the index is wrong
+    array = ShardedArray(Meeting(tmp_path, tmp_path / "cache"), NAME, PIXELS)
+
+    def first(_: int) -> NDArray[Any]:
+        found: NDArray[Any] = array.read(0, ()) if read == "read" else array.read_shard(0)[0]
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        for found in threads.map(first, range(2)):
+            assert np.array_equal(found, shard.slots[0])
+
+
+@pytest.mark.parametrize("read", ["the index", "a slot", "the shard"])
+@pytest.mark.parametrize("mended", [True, False])
+def test_what_is_shorter_than_a_cache_knows_is_looked_at_again_and_then_damaged(
+    shard: Harmed, tmp_path: Path, read: str, mended: bool
+) -> None:
+    """The cache knows how long a shard was, and has no more of it but perhaps its index."""
+    short = shard.array.encode([*shard.slots[:2], None, None]) if mended else shard.sound[:2000]
+    length = shard.index.nbytes + 4
+    config = CacheConfig(folder=tmp_path / "cache", limit=2**20, block=1000)
+    array = ShardedArray(CachedStorage(LocalStorage(tmp_path), config, "token"), NAME, PIXELS)
+    storage = array._storage
+    assert storage.size(array.key(0)) == len(shard.sound)
+    if read == "a slot":
+        storage.read_tail(array.key(0), length)
+    shard.put(short)
+    with nullcontext() if mended else pytest.raises(ShardError, match="shard 0 is damaged"):
+        found = array.read_shard(0)[0] if read == "the shard" else array.read(0, ())
+        assert np.array_equal(found, shard.slots[0])

@@ -11,8 +11,12 @@ import pytest
 
 from shm.commands.train import MixError, read_mix
 from shm.datasets.composites.planning import RecipeConfig
+from shm.datasets.composites.store import open_composites
+from shm.datasets.storage.cached import CacheConfig
+from shm.datasets.storage.location import locate
 from shm.workflows.export import export_store
 from shm.workflows.inspect import inspect_store
+from shm.workflows.train import TrainError, open_trainable
 from shm.workflows.verify import verify_store
 from tests.datasets.storage import servers
 from tests.datasets.storage.servers import BUCKET, DROP, Fault, Proxy
@@ -124,12 +128,55 @@ def test_damage_stops_training_in_a_line_that_names_it(damaged: Path, tmp_path: 
 def test_damage_is_skipped_and_counted_where_that_is_asked_for(
     damaged: Path, tmp_path: Path
 ) -> None:
-    said = run(*train(damaged, tmp_path / "run", "--on-damage", "skip", workers=1)).stderr
+    words = train(damaged, tmp_path / "run", "--on-damage", "skip", "--json", workers=1)
+    done = run(*words)
+    said = done.stderr
     skipped = [line for line in said.splitlines() if line.startswith("skipped: ")]
     assert len(skipped) == 1  # however often it is met
     assert "shard 0 of image is damaged (samples: sample-000-000" in skipped[0]
     (count,) = re.findall(r"tnet: skipped (\d+) samples that could not be read", said)
     assert int(count) >= 1
+    assert json.loads(done.stdout)["phases"]["tnet"]["skipped"] == int(count)
+
+
+def test_what_nets_are_validated_on_is_never_skipped(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "train.zarr"
+    shutil.copytree(folder / "train.zarr", path)
+    people = open_composites(path).foregrounds
+    slot, record = next(people.samples("validation"))
+    index = people._arrays["trimap"]._index(slot // people.shard)
+    start, length = index[slot % people.shard].reshape(-1, 2)[0].tolist()
+    (file,) = filter(Path.is_file, (path / "foregrounds/trimap/c").glob("*/0/0"))
+    harmed = bytearray(file.read_bytes())
+    harmed[start + length // 2] ^= 1
+    file.write_bytes(harmed)
+    done = run(*train(path, tmp_path / "run", "--on-damage", "skip"), code=1)
+    assert "shard 0 of trimap is damaged" in message(done.stderr)
+    assert record["id"] in message(done.stderr)
+    assert "skipped" not in done.stderr
+
+
+# -------------------------------------------------------------------- refused
+
+
+def test_one_of_several_processes_refuses_to_train_it_all(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun does
+    told = message(run(*train(folder / "train.zarr", tmp_path / "run"), code=1).stderr)
+    assert "one of several processes" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_prepared_people_behind_a_url_and_a_cache_are_no_composites_either(
+    folder: Path, tmp_path: Path
+) -> None:
+    cache = CacheConfig(folder=tmp_path / "cache", limit=2**30)
+    with servers.web_server(folder) as url:
+        people = f"{url}/train-people.zarr"
+        told = f"{re.escape(people)} holds prepared photos.*make composites of them first"
+        with pytest.raises(TrainError, match=told):
+            open_trainable(locate(people), cache)
 
 
 # -------------------------------------------------------------------- elsewhere

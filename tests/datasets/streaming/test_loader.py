@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ import pytest
 from shm.datasets.composites.store import Form
 from shm.datasets.damage import DamageError, StoreError
 from shm.datasets.opening import open_samples
+from shm.datasets.streaming import loader
 from shm.datasets.streaming.loader import LoaderError, StreamConfig, training_batches
 from shm.datasets.streaming.packing import PackedBatch
-from shm.datasets.streaming.reader import ReaderConfig
+from shm.datasets.streaming.reader import OnDamage, ReaderConfig
 from shm.datasets.streaming.sources import Source
 from tests.datasets.stores import flip_a_byte, write_people, write_store
 from tests.datasets.streaming.processes import are_gone, is_group_gone, shared_files, until
@@ -66,6 +68,11 @@ def block(file: Path) -> None:
     """Make who reads a file wait for ever."""
     file.unlink()
     os.mkfifo(file)
+
+
+def end_children() -> None:
+    for process in active_children():
+        process.kill()
 
 
 # -------------------------------------------------------------------- the same batches
@@ -157,10 +164,15 @@ def test_a_damaged_shard_stops_the_stream_and_is_named(
     assert not list(temporary.iterdir())
 
 
-def test_lost_recipes_stop_the_stream(copy: Path) -> None:
-    shutil.rmtree(copy / "recipe" / "c")
-    with pytest.raises(DamageError, match="recipes are missing"):
-        next(stream(copy, 2))
+@pytest.mark.parametrize("on_damage", ["stop", "skip"])
+@pytest.mark.parametrize("array", ["recipe", "foregrounds/record"])
+def test_what_says_which_samples_there_are_is_never_skipped(
+    copy: Path, array: str, on_damage: OnDamage
+) -> None:
+    shutil.rmtree(copy / array / "c")
+    told = "recipes are missing" if array == "recipe" else "shard 0 of record is missing"
+    with pytest.raises(DamageError, match=told):
+        next(stream(copy, 2, on_damage=on_damage))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -215,12 +227,8 @@ def test_a_process_that_is_killed_in_its_first_read_is_named_too(copy: Path) -> 
     block(shard_file(copy, "backgrounds/file"))
     batches = from_a_thread(stream(copy, workers=1))
 
-    def kill() -> None:
-        for process in active_children():
-            process.kill()
-
     started = time.monotonic()
-    Timer(4.0, kill).start()
+    Timer(4.0, end_children).start()
     with pytest.raises(LoaderError, match=f"SIGKILL.*{', '.join(expected)}"):
         next(batches)
     assert time.monotonic() - started < 4 + PROMPT
@@ -239,11 +247,56 @@ def test_closing_early_ends_all_processes(path: Path, through: Through) -> None:
     assert not active_children()
 
 
+@pytest.mark.parametrize("through", [iter, from_a_thread])
+def test_closing_does_not_wait_for_a_read_that_never_ends(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, through: Through
+) -> None:
+    monkeypatch.setattr(loader, "PATIENCE", 0.5)
+    batches = through(stream(copy, workers=1))
+    pids = {next(batches)["pid"]}
+    time.sleep(1)  # until all that is read ahead is there
+    block(shard_file(copy, "backgrounds/file"))
+    next(batches)
+    started = time.monotonic()
+    rescue = Timer(3 * PROMPT, end_children)
+    rescue.start()
+    batches.close()  # type: ignore[attr-defined]
+    rescue.cancel()
+    assert time.monotonic() - started < PROMPT
+    assert are_gone(pids)
+    assert not active_children()
+
+
+@pytest.mark.parametrize("own", [None, "4096"])
+def test_processes_keep_the_memory_they_read_with_and_the_environment_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None
+) -> None:
+    for name in loader.MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    if own is not None:
+        monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", own)
+    before = dict(os.environ)
+    batches = stream(path, workers=1)
+    process = Path("/proc", str(next(batches)["pid"]))
+    assert dict(os.environ) == before
+    given = set((process / "environ").read_bytes().decode().split("\0"))
+    assert {f"{name}={value}" for name, value in loader.MEMORY.items()} <= given
+    batches.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for sockets, too: their paths may have a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="shm-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("when", ["they start", "they read", "a read never ends"])
-def test_ctrl_c_leaves_neither_words_nor_processes_nor_files(copy: Path, when: str) -> None:
-    out, temporary = (copy.with_name(name) for name in ("out", "tmp"))
+def test_ctrl_c_leaves_neither_words_nor_processes_nor_files(
+    copy: Path, temporary: Path, when: str
+) -> None:
+    out = copy.with_name("out")
     out.mkdir()
-    temporary.mkdir()
     if when == "a read never ends":
         block(shard_file(copy, "backgrounds/file"))
     script = [sys.executable, "-m", "tests.datasets.streaming.rank_script"]
