@@ -22,6 +22,7 @@ from shm.datasets.opening import open_samples
 from shm.datasets.streaming import loader
 from shm.datasets.streaming.loader import LoaderError, StreamConfig, training_batches
 from shm.datasets.streaming.packing import PackedBatch
+from shm.datasets.streaming.processes import MEMORY
 from shm.datasets.streaming.reader import OnDamage, ReaderConfig
 from shm.datasets.streaming.sources import Source
 from tests.datasets.stores import flip_a_byte, write_people, write_store
@@ -271,7 +272,7 @@ def test_closing_does_not_wait_for_a_read_that_never_ends(
 def test_processes_keep_the_memory_they_read_with_and_the_environment_is_left_alone(
     path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None
 ) -> None:
-    for name in loader.MEMORY:
+    for name in MEMORY:
         monkeypatch.delenv(name, raising=False)
     if own is not None:
         monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", own)
@@ -280,7 +281,7 @@ def test_processes_keep_the_memory_they_read_with_and_the_environment_is_left_al
     process = Path("/proc", str(next(batches)["pid"]))
     assert dict(os.environ) == before
     given = set((process / "environ").read_bytes().decode().split("\0"))
-    assert {f"{name}={value}" for name, value in loader.MEMORY.items()} <= given
+    assert {f"{name}={value}" for name, value in MEMORY.items()} <= given
     batches.close()  # type: ignore[attr-defined]
 
 

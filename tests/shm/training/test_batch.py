@@ -87,7 +87,7 @@ def any_batch() -> list[Sample]:
     ]
 
 
-def same(one: Batch, other: Batch, *, atol: float) -> None:
+def assert_same(one: Batch, other: Batch, *, atol: float) -> None:
     for name in ("image", "classes", "trimap"):
         torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=0, atol=atol)
     for mine, yours in zip(one.matte, other.matte, strict=True):
@@ -100,7 +100,7 @@ def test_a_sample_is_the_same_in_whatever_batch_it_comes() -> None:
     for index, sample in enumerate(samples):
         alone = to_device(packed([sample]), CPU, 40)
         part = slice(index, index + 1)
-        same(
+        assert_same(
             alone,
             Batch(
                 **{
@@ -125,7 +125,7 @@ def test_an_accelerator_s_way_gives_the_same_batch(monkeypatch: pytest.MonkeyPat
     one_by_one = to_device(raw, CPU, 40)
     for module in (squares, enlargement):
         monkeypatch.setattr(module, "handles_one_by_one", lambda _: False)
-    same(to_device(raw, CPU, 40), one_by_one, atol=1e-5)
+    assert_same(to_device(raw, CPU, 40), one_by_one, atol=1e-5)
 
 
 def test_the_random_trimap_is_of_the_resized_alpha_and_the_given_one_is_kept() -> None:
@@ -237,7 +237,7 @@ def test_a_device_is_given_few_things_to_do_and_never_waited_for(
     assert counting.launched.total() <= most, counting.launched
 
 
-def test_a_raw_batch_can_be_pinned_and_sent_from_process_to_process() -> None:
+def test_a_raw_batch_is_the_same_after_the_way_from_process_to_process() -> None:
     raw = packed(any_batch())
     received: RawBatch = default_convert(pickle.loads(pickle.dumps(raw)))  # type: ignore[no-untyped-call] # noqa: S301
-    same(to_device(received, CPU, 40), to_device(raw, CPU, 40), atol=0)
+    assert_same(to_device(received, CPU, 40), to_device(raw, CPU, 40), atol=0)
