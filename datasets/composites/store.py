@@ -8,32 +8,27 @@ A lazy store makes an image as it is read; the samples are the same, byte for by
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 
 from shm.datasets.composites.recipe import COLUMNS, NOBODY, Recipe
 from shm.datasets.composites.render import FIELDS, Renderer, composite_id
-from shm.datasets.damage import Damage, DamageError, StoreError
+from shm.datasets.composites.table import RECIPE_ROWS, RecipeTable, create_table
+from shm.datasets.damage import Damage, StoreError
 from shm.datasets.fields import shard_slots
 from shm.datasets.group import (
     FORMAT,
     Access,
     damaged_metadata,
-    is_coded,
-    open_array,
     open_group,
     require_complete,
     seal,
 )
 from shm.datasets.record import Record
-from shm.datasets.sharding import Layout, ShardedArray, ShardError
 from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store, create_store, open_store
 from shm.pipeline.composite import Uncut
@@ -44,22 +39,8 @@ from shm.pipeline.values import Size
 
 Form = Literal["lazy", "materialised"]
 
-BLOCKS_KEPT = 1024
-"""Runs of `RECIPE_ROWS` recipes that are kept: 6 kB each."""
-
 DRAWS = 8
 """How often an unknown pixel is drawn until one is inside the frame."""
-
-RECIPE_ROWS, RECIPE_SHARD = 64, 65_536
-"""Recipes that are one inner chunk, and one shard."""
-
-RECIPES = Layout(
-    slots=RECIPE_SHARD // RECIPE_ROWS,
-    slot=(RECIPE_ROWS * len(COLUMNS),),
-    chunk=(RECIPE_ROWS * len(COLUMNS),),
-    dtype="float32",
-)
-"""How recipes lie in their shards: a slot is `RECIPE_ROWS` of them."""
 
 
 def create_composites(
@@ -107,15 +88,7 @@ def create_composites(
         create_store(
             path / "images", kind="images", slots=slots, canvas=people.canvas, attributes={}
         )
-    group.create_array(
-        "recipe",
-        shape=(slots, len(COLUMNS)),
-        chunks=(RECIPE_ROWS, len(COLUMNS)),
-        shards=(RECIPE_SHARD, len(COLUMNS)),
-        dtype=RECIPES.dtype,
-        compressors=RECIPES.codecs,
-        fill_value=0,
-    )
+    create_table(group, slots)
     layout: dict[str, Any] = {"format": FORMAT, "kind": "composited", "slots": slots}
     layout |= {"canvas": people.canvas, "form": form, "columns": list(COLUMNS)}
     group.attrs["shm"] = layout | {"recipes": None, "complete": False} | dict(attributes)
@@ -183,13 +156,19 @@ class CompositeStore:
         self.canvas: int = self.attributes["canvas"]
         self._access = replace(access or Access(), token=seal(self.attributes))
         self._storage = self._access.open(path)
-        self._recipes = ShardedArray(self._storage, "recipe", RECIPES)
-        self._block = lru_cache(BLOCKS_KEPT)(self._read_block)
         self.shard = shard_slots("images", self.canvas)
         """How many samples are a shard of the order in which they are streamed, in either form."""
         self.foregrounds = self._part("foregrounds")
         self.backgrounds = self._part("backgrounds")
         self.images = self._part("images") if self.form == "materialised" else None
+        people, scenes = self.foregrounds.slots, self.backgrounds.slots
+        self._recipes = RecipeTable(
+            group,
+            self._storage,
+            path=path,
+            slots=self.slots,
+            limits={"foreground": people, "background": scenes},
+        )
         self._renderer = Renderer(
             self.foregrounds,
             self.backgrounds,
@@ -227,12 +206,7 @@ class CompositeStore:
         """Return whether attributes and arrays say the same of slots, canvas and columns."""
         images = self.images is None or self.images.slots == self.slots
         canvases = {part.canvas for name, part in self.parts.items() if name != "backgrounds"}
-        recipes = open_array(self._group, "recipe", self.path)
-        columns = len(COLUMNS)
-        layout = (recipes.shape, recipes.chunks, recipes.shards)
-        expected = ((self.slots, columns), (RECIPE_ROWS, columns), (RECIPE_SHARD, columns))
-        fits = layout == expected and is_coded(recipes, RECIPES)
-        return images and canvases == {self.canvas} and fits
+        return images and canvases == {self.canvas} and self._recipes.is_consistent()
 
     # ---------------------------------------------------------------- writing
 
@@ -240,29 +214,19 @@ class CompositeStore:
         """Write all recipes, shard by shard, and that they are written."""
         content = hashlib.sha256()
         waiting = iter(recipes)
-        for start in range(0, self.slots, RECIPE_SHARD):
-            stop = min(self.slots, start + RECIPE_SHARD)
-            some = [recipe.row() for recipe in islice(waiting, stop - start)]
-            rows = np.asarray(some, np.float32).reshape(stop - start, len(COLUMNS))
-            self._write_rows(slice(start, stop), rows)
+        for part in self._recipes.parts():
+            count = part.stop - part.start
+            some = [recipe.row() for recipe in islice(waiting, count)]
+            rows = np.asarray(some, np.float32).reshape(count, len(COLUMNS))
+            self._recipes.write(part, rows)
             content.update(rows.tobytes())
         self.mark(recipes=content.hexdigest())
 
     def copy_recipes(self, source: "CompositeStore") -> None:
         """Write the recipes of another store of the same people and backgrounds."""
-        for start in range(0, self.slots, RECIPE_SHARD):
-            part = slice(start, min(self.slots, start + RECIPE_SHARD))
-            self._write_rows(part, source._rows(part))  # noqa: SLF001 - of the same class
+        for part in self._recipes.parts():
+            self._recipes.write(part, source._recipes.rows(part))  # noqa: SLF001 - of the same class
         self.mark(recipes=source.attributes["recipes"])
-
-    def _write_rows(self, part: slice, rows: NDArray[np.float32]) -> None:
-        """Write the rows of one shard."""
-        shard = part.start // RECIPE_SHARD
-        blocks = [rows[at : at + RECIPE_ROWS].ravel() for at in range(0, len(rows), RECIPE_ROWS)]
-        content = default_buffer_prototype().buffer.from_bytes(self._recipes.encode(blocks))
-        sync(self._group.store.set(self._recipes.key(shard), content))
-        self._recipes.forget(shard)
-        self._block.cache_clear()
 
     def mark(self, **attributes: object) -> None:
         """Say more of the store: whether it is ``complete``, the digest of its ``recipes``."""
@@ -288,10 +252,7 @@ class CompositeStore:
 
     def column(self, name: str) -> NDArray[np.int64]:
         """Return one whole number of each recipe."""
-        place = COLUMNS.index(name)
-        parts = (slice(at, at + RECIPE_SHARD) for at in range(0, self.slots, RECIPE_SHARD))
-        columns = [self._rows(part)[:, place].astype(np.int64) for part in parts]
-        return np.concatenate(columns) if columns else np.empty(0, np.int64)
+        return self._recipes.column(name)
 
     def slots_in(self, split: str | None = None) -> NDArray[np.int64]:
         """Return the slots of all samples, or of one split's."""
@@ -305,7 +266,7 @@ class CompositeStore:
         slots = self.slots_in(split)
         for start in range(0, len(slots), RECIPE_ROWS):
             some = slots[start : start + RECIPE_ROWS]
-            rows = self._rows(slice(int(some[0]), int(some[-1]) + 1))
+            rows = self._recipes.rows(slice(int(some[0]), int(some[-1]) + 1))
             for slot in some.tolist():
                 yield slot, self._described(Recipe.of(rows[slot - int(some[0])]))
 
@@ -315,7 +276,7 @@ class CompositeStore:
 
     def recipe(self, slot: int) -> Recipe:
         """Return how a sample is made; raises `DamageError` where that can't be read."""
-        return Recipe.of(self._rows(slice(slot, slot + 1))[0])
+        return Recipe.of(self._recipes.rows(slice(slot, slot + 1))[0])
 
     def find(self, name: str) -> int | None:
         """Return the slot of the sample of this id, None where there is none."""
@@ -396,45 +357,13 @@ class CompositeStore:
 
     def make_images(self, slots: range) -> Iterator[tuple[str, Arrays]]:
         """Yield the id of some samples, and what is stored of them, made from their recipes."""
-        for row in self._rows(slice(slots.start, slots.stop)):
+        for row in self._recipes.rows(slice(slots.start, slots.stop)):
             recipe = Recipe.of(row)
             made = self._renderer.make(recipe, ["image", "background"])
             # Modulo 256, as NumPy has it; zero wherever there is nothing but background.
             difference = made["background"] - made["image"]
             stored = {"image": made["image"], "difference": difference}
             yield self._renderer.id_of(recipe), stored
-
-    def _rows(self, part: slice) -> NDArray[np.float32]:
-        stop = min(part.stop, self.slots)
-        first, last = part.start // RECIPE_ROWS, -(-stop // RECIPE_ROWS)
-        try:
-            shard, skipped = divmod(part.start, RECIPE_SHARD)
-            if not skipped and stop == min(self.slots, part.start + RECIPE_SHARD):
-                blocks = self._recipes.read_shard(shard)
-            else:
-                blocks = np.stack([self._block(block) for block in range(first, last)])
-        except ShardError as error:
-            raise self._damage(error.what.replace("is", "are", 1)) from error
-        rows = blocks.reshape(-1, len(COLUMNS))
-        rows = rows[part.start - first * RECIPE_ROWS : stop - first * RECIPE_ROWS]
-        self._check(rows)
-        return rows
-
-    def _read_block(self, block: int) -> NDArray[np.float32]:
-        return self._recipes.read(block, ())
-
-    def _check(self, rows: NDArray[np.float32]) -> None:
-        """Raise `DamageError` where recipes are of people or backgrounds that there are none of."""
-        for name, store in (("foreground", self.foregrounds), ("background", self.backgrounds)):
-            slots = rows[:, COLUMNS.index(name)]
-            if not ((slots >= 0) & (slots < store.slots)).all():
-                raise self._damage("are damaged")
-
-    def _damage(self, what: str) -> DamageError:
-        return DamageError(
-            f"{self.path}: recipes {what}; run `shm-data verify --repair {self.path}`, then the "
-            "command that made it"
-        )
 
     def _described(self, recipe: Recipe) -> Record:
         """Return the record of a composite: whose it is, what is behind it, how it was made."""
@@ -471,19 +400,8 @@ class CompositeStore:
         for name, part in self.parts.items():
             for found in part.damages():
                 yield [replace(damage, array=f"{name}/{damage.array}") for damage in found]
-        yield [] if self.attributes["recipes"] is None else list(self._damaged_recipes())
-
-    def _damaged_recipes(self) -> Iterator[Damage]:
-        content = hashlib.sha256()
-        for shard, start in enumerate(range(0, self.slots, RECIPE_SHARD)):
-            stop = min(self.slots, start + RECIPE_SHARD)
-            try:
-                content.update(self._rows(slice(start, stop)).tobytes())
-            except DamageError:
-                yield Damage(shard, "recipe", "is missing or damaged", ())
-                return
-        if content.hexdigest() != self.attributes["recipes"]:
-            yield Damage(0, "recipe", "is not what was written", ())
+        written = self.attributes["recipes"]
+        yield [] if written is None else list(self._recipes.damages(written))
 
     def identity(self) -> str:
         """Return a SHA-256 that two stores share only if their samples have the same bytes."""

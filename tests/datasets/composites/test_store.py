@@ -14,12 +14,8 @@ from PIL import Image
 from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.recipe import COLUMNS, Recipe
 from shm.datasets.composites.render import FIELDS, composite_id
-from shm.datasets.composites.store import (
-    RECIPE_ROWS,
-    CompositeStore,
-    Form,
-    open_composites,
-)
+from shm.datasets.composites.store import CompositeStore, Form, open_composites
+from shm.datasets.composites.table import RECIPE_ROWS
 from shm.datasets.damage import DamageError, StoreError
 from shm.datasets.jpeg import through_jpeg
 from shm.datasets.opening import open_samples
