@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from shm.datasets.group import Access
 from shm.datasets.opening import open_sample, open_samples
 from shm.datasets.storage.cached import CacheConfig
+from shm.datasets.streaming.lending import Borrower
 from shm.datasets.streaming.packing import PackedBatch
 from shm.datasets.streaming.processes import (
     dead_among,
@@ -101,7 +102,7 @@ def training_batches(
         spare=config.reader.on_damage == "skip",
         cache=config.reader.cache,
     )
-    sampler = RankSampler(of_rank(order, start, config.batch, rank, world))
+    sampler = RankSampler(of_rank(order, start, config.batch, rank, world), config.workers)
     loader = _loader(sources, config, sampler)
     batches = start_processes(loader) if config.workers else iter(loader)
     # PyTorch's own list: there is no other way to tell them from anybody else's.
@@ -110,7 +111,7 @@ def training_batches(
         for found in batches:
             if isinstance(found, Exception):
                 raise found
-            sampler.done()
+            sampler.arrived(found, pinned=config.pinned)
             for skipped in found["skipped"]:
                 if on_skip is not None:
                     on_skip(skipped)
@@ -124,7 +125,7 @@ def training_batches(
         if not died:
             raise
         places = {place for place, process in enumerate(processes) if process in died}
-        reading = sampler.outstanding(config.workers, places)
+        reading = sampler.outstanding(places)
         raise LoaderError(_told(died[0], reading, sources, config.reader.cache)) from error
     finally:
         end_processes(processes)  # they may be at a read that never ends
@@ -158,34 +159,45 @@ def _drain(batches: Iterator[object], processes: Sequence[BaseProcess]) -> None:
 
 
 class RankSampler(Sampler[BatchDraws]):
-    """Batches of draws without end, and a note of those that were handed out."""
+    """Batches of draws without end, and a note of those that were handed out.
 
-    def __init__(self, batches: Iterator[BatchDraws]) -> None:
-        self._batches = batches
+    Batch n is read by process n modulo `workers`: they are handed batches in turn.
+    """
+
+    def __init__(self, batches: Iterator[BatchDraws], workers: int) -> None:
+        self._batches, self._workers = batches, workers
         self._waiting: deque[BatchDraws] = deque()
-        self._first = 0
+        self._borrower = Borrower(workers)
         self.stopped = False
 
     def __iter__(self) -> Iterator[BatchDraws]:
-        for batch in self._batches:
+        for number, draws in enumerate(self._batches):
             if self.stopped:
                 return
+            given_back = self._borrower.given_back(number) if self._workers else ()
+            batch = draws._replace(number=number, given_back=given_back)
             self._waiting.append(batch)
             yield batch
 
-    def done(self) -> None:
-        """Note that the first of the batches that were handed out has come."""
-        self._waiting.popleft()
-        self._first += 1
+    def arrived(self, batch: PackedBatch, *, pinned: bool) -> None:
+        """Note that the first of those that were handed out has come.
 
-    def outstanding(self, workers: int, places: set[int]) -> list[BatchDraws]:
-        """Return what each of some processes has to read next.
-
-        They are handed batches in turn.
+        Its memory goes back to the process that read it when the batch is let go, or now, where it
+        was copied to memory that is pinned.
         """
+        number = self._waiting.popleft().number
+        if not self._workers:
+            return
+        if pinned:
+            self._borrower.give_back(number)
+        else:
+            batch["pixels"] = self._borrower.borrow(batch["pixels"], number)
+
+    def outstanding(self, places: set[int]) -> list[BatchDraws]:
+        """Return what each of some processes has to read next."""
         found: dict[int, BatchDraws] = {}
-        for number, batch in enumerate(self._waiting, self._first):
-            found.setdefault(number % workers, batch)
+        for batch in self._waiting:
+            found.setdefault(batch.number % self._workers, batch)
         return [batch for place, batch in sorted(found.items()) if place in places]
 
 

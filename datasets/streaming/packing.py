@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from shm.datasets.store import Arrays
 from shm.datasets.streaming.crop import Crop
@@ -71,8 +70,19 @@ class CutSample:
     uncut: Uncut | None = None
 
 
-def pack(samples: Sequence[CutSample], *, skipped: Sequence[str], pid: int) -> PackedBatch:
-    """Pack crops; in a loader's process straight into memory that the trainer shares."""
+def unshared(size: int) -> Tensor:
+    """Return memory of this process."""
+    return torch.empty(size, dtype=torch.uint8)
+
+
+def pack(
+    samples: Sequence[CutSample],
+    *,
+    skipped: Sequence[str],
+    pid: int,
+    memory: Callable[[int], Tensor] = unshared,
+) -> PackedBatch:
+    """Pack crops into memory, uint8 (N,), that is asked for by its number of bytes."""
     parts: list[NDArray[np.uint8]] = []
     end = 0
 
@@ -92,9 +102,7 @@ def pack(samples: Sequence[CutSample], *, skipped: Sequence[str], pid: int) -> P
         for sample, crop in zip(samples, crops, strict=True):
             if name in sample.arrays:
                 crop["planes"][name] = put(sample.arrays[name])
-    pixels = torch.empty(end, dtype=torch.uint8)
-    if get_worker_info() is not None:
-        pixels = pixels.share_memory_()  # type: ignore[no-untyped-call]
+    pixels = memory(end)
     np.concatenate(parts, out=pixels.numpy())
     return {
         "id": [sample.id for sample in samples],

@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, NamedTuple
 
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from shm.datasets.composites.render import FIELDS
 from shm.datasets.damage import DamageError
@@ -15,7 +16,8 @@ from shm.datasets.opening import Samples, open_sample, open_samples
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.crop import CropConfig, draw_crop
-from shm.datasets.streaming.packing import CutSample, PackedBatch, pack
+from shm.datasets.streaming.lending import Lender
+from shm.datasets.streaming.packing import CutSample, PackedBatch, pack, unshared
 from shm.pipeline.composite import mirrored
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
@@ -32,10 +34,16 @@ class Draw(NamedTuple):
 
 
 class BatchDraws(NamedTuple):
-    """The draws of a batch, and some that take the place of what can't be read."""
+    """What a batch is made of.
+
+    Its draws, and some that take the place of what can't be read; its number, of those that a
+    loader asks for; and batches of the same process whose memory may be filled again.
+    """
 
     draws: tuple[Draw, ...]
     spares: tuple[Draw, ...] = ()
+    number: int = 0
+    given_back: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +89,10 @@ class BatchReader(Dataset[PackedBatch | Exception]):
         self.stores, self.config = tuple(stores), config
         self._open: list[Samples] = []  # each process opens its own
         self._threads: ThreadPoolExecutor | None = None
+        self._lender = Lender()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_open": [], "_threads": None}
+        return {**self.__dict__, "_open": [], "_threads": None, "_lender": Lender()}
 
     def __getitem__(self, batch: BatchDraws) -> PackedBatch | Exception:
         try:
@@ -101,7 +110,10 @@ class BatchReader(Dataset[PackedBatch | Exception]):
             raise skipped[0]
         spares = iter(batch.spares)
         samples = [self._or_spare(each, spares, skipped) for each in found]
-        return pack(samples, skipped=list(map(str, skipped)), pid=os.getpid())
+        self._lender.take_back(batch.given_back)
+        shared = get_worker_info() is not None
+        memory = partial(self._lender.lend, batch.number) if shared else unshared
+        return pack(samples, skipped=list(map(str, skipped)), pid=os.getpid(), memory=memory)
 
     def _each(self, draws: Sequence[Draw]) -> Iterator[CutSample | DamageError]:
         if self.config.threads == 1:

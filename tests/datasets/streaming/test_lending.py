@@ -1,0 +1,117 @@
+"""Memory that comes back: it is filled again when nothing uses it, and not before."""
+
+import gc
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from shm.datasets.streaming.lending import SPARE, Borrower, Lender
+from tests.datasets.streaming.streams import assert_same, stream, write_wide
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_wide(tmp_path_factory.mktemp("lending") / "wide.zarr")
+
+
+# -------------------------------------------------------------------- the process that reads
+
+
+def test_memory_is_shared_and_of_the_size_that_was_asked_for() -> None:
+    pixels = Lender().lend(0, 1000)
+    assert pixels.is_shared()  # type: ignore[no-untyped-call]
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (1000,))
+
+
+def test_what_came_back_is_lent_again() -> None:
+    lender = Lender()
+    first = lender.lend(0, 1000)
+    assert lender.lend(1, 1000).data_ptr() != first.data_ptr()
+    lender.take_back([0])
+    assert lender.lend(2, 1100).data_ptr() == first.data_ptr()  # there is a little room
+
+
+def test_the_smallest_that_fits_is_lent() -> None:
+    lender = Lender()
+    pieces = [lender.lend(number, size) for number, size in enumerate((4000, 1000, 2000))]
+    lender.take_back([0, 1, 2])
+    order = [lender.lend(3 + number, 900).data_ptr() for number in range(3)]
+    assert order == [pieces[at].data_ptr() for at in (1, 2, 0)]
+
+
+def test_what_is_too_small_is_given_up_for_what_is_not() -> None:
+    lender = Lender()
+    small = lender.lend(0, 10)
+    lender.take_back([0])
+    assert len(lender.lend(1, 10_000)) == 10_000
+    lender.take_back([1])
+    assert lender.lend(2, 10).data_ptr() != small.data_ptr()
+
+
+def test_no_more_than_a_few_lie_ready() -> None:
+    lender = Lender()
+    many = [lender.lend(number, 100).data_ptr() for number in range(3 * SPARE)]
+    lender.take_back(range(3 * SPARE))
+    again = [lender.lend(100 + number, 100).data_ptr() for number in range(SPARE)]
+    assert sorted(again) == sorted(many[-SPARE:])
+
+
+def test_what_was_never_lent_does_not_come_back() -> None:
+    lender = Lender()
+    lent = lender.lend(0, 100)
+    lender.take_back([7])
+    lender.take_back([0])
+    lender.take_back([0])
+    assert lender.lend(1, 100).data_ptr() == lent.data_ptr()
+    assert lender.lend(2, 100).data_ptr() != lent.data_ptr()
+
+
+# -------------------------------------------------------------------- the trainer
+
+
+def test_memory_goes_back_when_no_view_of_it_is_left() -> None:
+    borrower = Borrower(1)
+    memory = torch.arange(24, dtype=torch.uint8)
+    pixels = borrower.borrow(memory, 5)
+    assert pixels.data_ptr() == memory.data_ptr()
+    view = pixels[4:16].view(3, 4).permute(1, 0)
+    alive = view[0]
+    del pixels, view
+    gc.collect()
+    assert borrower.given_back(6) == ()
+    assert alive.tolist() == [4, 8, 12]
+    del alive
+    gc.collect()
+    assert borrower.given_back(6) == (5,)
+    assert borrower.given_back(7) == ()
+
+
+def test_memory_goes_back_to_whom_it_came_from() -> None:
+    borrower = Borrower(3)
+    for number in range(6):
+        borrower.give_back(number)
+    assert [borrower.given_back(number) for number in (6, 7, 8)] == [(0, 3), (1, 4), (2, 5)]
+
+
+# -------------------------------------------------------------------- both, by real processes
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_that_are_kept_stay_as_they_came(path: Path, workers: int) -> None:
+    expected = list(islice(stream(path), 14))
+    kept = []
+    for number, batch in enumerate(islice(stream(path, workers=workers), 14)):
+        if number % 3:  # the memory of the others goes back and is filled again
+            kept.append((number, batch))
+    for number, batch in kept:
+        assert_same(batch, expected[number])
+
+
+def test_batches_that_are_let_go_need_no_more_memory(path: Path) -> None:
+    pieces = set()
+    for batch in islice(stream(path, workers=1), 40):
+        maps = Path(f"/proc/{batch['pid']}/maps").read_text(encoding="utf-8")
+        pieces |= {line.split()[4] for line in maps.splitlines() if "/torch_" in line}
+    assert 1 <= len(pieces) <= 2 * SPARE
