@@ -25,7 +25,7 @@ class Recipe:
     foreground, second : int
         Slots of the person, and of the one behind, or `NOBODY`.
     number : int
-        The how manieth composite of its person.
+        Which of its person's composites, from 0 on.
     background : int
         Slot of the background.
     match : float

@@ -50,7 +50,7 @@ class StreamConfig:
     workers : int
         Processes that read; the batches are the same with any number. 0: none, it is done here.
     pinned : bool
-        Hand batches over in memory that a GPU copies from by itself.
+        Hand batches over in memory that a GPU copies from by itself, where there is one.
     """
 
     reader: ReaderConfig
@@ -111,11 +111,11 @@ def training_batches(
         for found in batches:
             if isinstance(found, Exception):
                 raise found
-            sampler.arrived(found, pinned=config.pinned)
-            for skipped in found["skipped"]:
+            batch = sampler.arrived(found)
+            for skipped in batch["skipped"]:
                 if on_skip is not None:
                     on_skip(skipped)
-            yield found
+            yield batch
     except GeneratorExit:
         sampler.stopped = True
         _drain(batches, processes)
@@ -141,7 +141,7 @@ def _loader(
         num_workers=config.workers,
         multiprocessing_context="spawn" if config.workers else None,  # forked codecs deadlock
         worker_init_fn=heed_the_trainer,
-        pin_memory=config.pinned,
+        pin_memory=config.pinned and torch.accelerator.is_available(),
         generator=torch.Generator(),  # the trainer's own is not drawn from
     )
 
@@ -174,30 +174,33 @@ class RankSampler(Sampler[BatchDraws]):
         for number, draws in enumerate(self._batches):
             if self.stopped:
                 return
-            given_back = self._borrower.given_back(number) if self._workers else ()
-            batch = draws._replace(number=number, given_back=given_back)
+            batch = draws
+            if self._workers:
+                given_back = self._borrower.given_back(number)
+                batch = draws._replace(number=number, given_back=given_back)
             self._waiting.append(batch)
             yield batch
 
-    def arrived(self, batch: PackedBatch, *, pinned: bool) -> None:
-        """Note that the first of those that were handed out has come.
+    def arrived(self, batch: PackedBatch) -> PackedBatch:
+        """Note that the first of those that were handed out has come; return it.
 
         Its memory goes back to the process that read it when the batch is let go, or now, where it
         was copied to memory that is pinned.
         """
         number = self._waiting.popleft().number
-        if not self._workers:
-            return
-        if pinned:
+        if number is None:
+            return batch
+        if batch["pixels"].is_pinned():
             self._borrower.give_back(number)
-        else:
-            batch["pixels"] = self._borrower.borrow(batch["pixels"], number)
+            return batch
+        return {**batch, "pixels": self._borrower.borrow(batch["pixels"], number)}
 
     def outstanding(self, places: set[int]) -> list[BatchDraws]:
         """Return what each of some processes has to read next."""
         found: dict[int, BatchDraws] = {}
         for batch in self._waiting:
-            found.setdefault(batch.number % self._workers, batch)
+            if batch.number is not None:
+                found.setdefault(batch.number % self._workers, batch)
         return [batch for place, batch in sorted(found.items()) if place in places]
 
 

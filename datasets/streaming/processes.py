@@ -20,9 +20,10 @@ T = TypeVar("T")
 ENDING = 1.0
 """Seconds that a process may take to end after it was noticed."""
 
-MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**27), "MALLOC_TRIM_THRESHOLD_": str(2**29)}
-"""What processes that read are told: to keep the memory that crops leave, up to 512 MiB. To ask
-the system for it each time takes as long as to read them. Only glibc listens."""
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**29)}
+"""What processes that read are told, unless they are told otherwise: to keep the memory that crops
+leave, up to 512 MiB. To ask the system for it each time takes as long as to read them. Only glibc
+listens; the first is the largest that all its versions take."""
 
 
 def start_processes(loader: DataLoader[T]) -> Iterator[T]:
@@ -33,7 +34,6 @@ def start_processes(loader: DataLoader[T]) -> Iterator[T]:
     does when it is started there.
     """
     resource_tracker.ensure_running()  # as it starts, it would unblock Ctrl-C
-    before = dict(os.environ)
     device = torch.accelerator.current_device_index() if torch.accelerator.is_available() else None
 
     def start() -> Iterator[T]:
@@ -42,14 +42,14 @@ def start_processes(loader: DataLoader[T]) -> Iterator[T]:
             torch.accelerator.set_device_index(device)  # each thread has its own
         return iter(loader)
 
-    os.environ.update(MEMORY)
+    ours = {name: value for name, value in MEMORY.items() if name not in os.environ}
+    os.environ.update(ours)
     try:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(start).result()
     finally:
-        for name in MEMORY:
-            os.environ.pop(name)
-        os.environ.update({name: before[name] for name in MEMORY if name in before})
+        for name in ours:
+            del os.environ[name]
 
 
 def heed_the_trainer(_worker: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple
 
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from shm.datasets.composites.render import FIELDS
 from shm.datasets.damage import DamageError
@@ -26,7 +26,7 @@ OnDamage = Literal["stop", "skip"]
 
 
 class Draw(NamedTuple):
-    """A sample that was drawn: which of the stores, for the how manieth time, its slot."""
+    """A sample that was drawn: which of the stores, in which epoch, its slot."""
 
     store: int
     epoch: int
@@ -36,13 +36,13 @@ class Draw(NamedTuple):
 class BatchDraws(NamedTuple):
     """What a batch is made of.
 
-    Its draws, and some that take the place of what can't be read; its number, of those that a
-    loader asks for; and batches of the same process whose memory may be filled again.
+    Its draws, and some that take the place of what can't be read. Where it is to be handed over in
+    memory that is lent, its number, and batches whose memory has come back.
     """
 
     draws: tuple[Draw, ...]
     spares: tuple[Draw, ...] = ()
-    number: int = 0
+    number: int | None = None
     given_back: tuple[int, ...] = ()
 
 
@@ -111,8 +111,8 @@ class BatchReader(Dataset[PackedBatch | Exception]):
         spares = iter(batch.spares)
         samples = [self._or_spare(each, spares, skipped) for each in found]
         self._lender.take_back(batch.given_back)
-        shared = get_worker_info() is not None
-        memory = partial(self._lender.lend, batch.number) if shared else unshared
+        number = batch.number
+        memory = unshared if number is None else partial(self._lender.lend, number)
         return pack(samples, skipped=list(map(str, skipped)), pid=os.getpid(), memory=memory)
 
     def _each(self, draws: Sequence[Draw]) -> Iterator[CutSample | DamageError]:

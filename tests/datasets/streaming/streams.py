@@ -32,10 +32,15 @@ def write_wide(path: Path, form: Form = "lazy") -> Path:
 
 
 def stream_config(
-    batch: int = 3, *, workers: int = 0, threads: int = 1, on_damage: OnDamage = "stop"
+    batch: int = 3,
+    *,
+    workers: int = 0,
+    threads: int = 1,
+    on_damage: OnDamage = "stop",
+    pinned: bool = False,
 ) -> StreamConfig:
     reader = ReaderConfig(crop=CROP, seed="s", threads=threads, on_damage=on_damage)
-    return StreamConfig(reader=reader, batch=batch, window=2, workers=workers)
+    return StreamConfig(reader=reader, batch=batch, window=2, workers=workers, pinned=pinned)
 
 
 def stream(

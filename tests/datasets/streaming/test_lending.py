@@ -1,11 +1,13 @@
 """Memory that comes back: it is filled again when nothing uses it, and not before."""
 
 import gc
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from shm.datasets.streaming.lending import SPARE, Borrower, Lender
 from tests.datasets.streaming.streams import assert_same, stream, write_wide
@@ -98,11 +100,11 @@ def test_memory_goes_back_to_whom_it_came_from() -> None:
 # -------------------------------------------------------------------- both, by real processes
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_batches_that_are_kept_stay_as_they_came(path: Path, workers: int) -> None:
+@pytest.mark.parametrize(("workers", "pinned"), [(1, False), (2, False), (1, True)])
+def test_batches_that_are_kept_stay_as_they_came(path: Path, workers: int, pinned: bool) -> None:
     expected = list(islice(stream(path), 14))
     kept = []
-    for number, batch in enumerate(islice(stream(path, workers=workers), 14)):
+    for number, batch in enumerate(islice(stream(path, workers=workers, pinned=pinned), 14)):
         if number % 3:  # the memory of the others goes back and is filled again
             kept.append((number, batch))
     for number, batch in kept:
@@ -112,6 +114,29 @@ def test_batches_that_are_kept_stay_as_they_came(path: Path, workers: int) -> No
 def test_batches_that_are_let_go_need_no_more_memory(path: Path) -> None:
     pieces = set()
     for batch in islice(stream(path, workers=1), 40):
-        maps = Path(f"/proc/{batch['pid']}/maps").read_text(encoding="utf-8")
-        pieces |= {line.split()[4] for line in maps.splitlines() if "/torch_" in line}
+        pieces |= shared_pieces(batch["pid"])
     assert 1 <= len(pieces) <= 2 * SPARE
+
+
+class Within(IterableDataset[int]):
+    """A stream that a process of another loader reads by itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[int]:
+        for batch in islice(stream(self.path), 40):
+            yield len(shared_pieces(batch["pid"]))
+
+
+def test_who_reads_within_another_loader_shares_no_memory(path: Path) -> None:
+    around: DataLoader[int] = DataLoader(
+        Within(path), batch_size=None, num_workers=1, multiprocessing_context="spawn"
+    )
+    assert max(around) <= SPARE
+
+
+def shared_pieces(process: int) -> set[str]:
+    """Return the files of the memory that a process shares."""
+    maps = Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines()
+    return {line.split()[4] for line in maps if "/torch_" in line}
