@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from shm.models.imagenet import normalise
+from shm.training import transfer
 from shm.training.colour import jittered
 from shm.training.enlargement import enlarged
 from shm.training.raw import BatchError, RawBatch, RawCrop, RawSamples, check_crop
@@ -109,11 +110,11 @@ def to_device(raw: RawBatch, device: torch.device, size: int, *, mattes: bool = 
     bands = [crop["band"] for crop in crops]
     # Trimaps are checked where they lie, so that no accelerator is waited for.
     for name, crop in zip(ids, crops, strict=True):
-        check_crop(name, crop, raw["pixels"], veiled=any(bands))
+        check_crop(name, crop, raw["pixels"], with_alpha=any(bands))
     pixels, squared = _on_device(raw["pixels"], crops, device, mattes=mattes)
     names = [name for name in COLOURS[: 3 if mattes else 1] if _in_all(name, squared)]
-    veil = ["alpha"] if any(bands) or (mattes and _in_all("alpha", squared)) else []
-    planes = squares(pixels, squared, size, names + veil)
+    alphas = ["alpha"] if any(bands) or (mattes and _in_all("alpha", squared)) else []
+    planes = squares(pixels, squared, size, names + alphas)
     labels = classes(_trimaps(pixels, squared, bands, planes.get("alpha"), size))
     scaled = {name: plane.div_(255) for name, plane in planes.items()}
     colours = jittered([scaled[name] for name in names], [crop["jitter"] for crop in crops])
@@ -133,7 +134,7 @@ def _on_device(
     raw: Tensor, crops: Sequence[RawCrop], device: torch.device, *, mattes: bool
 ) -> tuple[Tensor, list[Square]]:
     """Return the bytes on the device, enlarged backgrounds after them, and where all lies."""
-    pixels = raw.to(device, non_blocking=True)
+    pixels = transfer.to(raw, device)
     places = [
         {name: Place(offset, crop["side"]) for name, offset in crop["planes"].items()}
         for crop in crops

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from shm.training import transfer
+
 Transform = Sequence[float]
 """Rows of a 3 × 4 affine map of RGB in [0, 1], 12 floats: see `shm.pipeline.jitter`."""
 
@@ -33,7 +35,7 @@ def jittered(pictures: Sequence[Tensor], transforms: Sequence[Transform | None])
     if all(each is None for each in transforms):
         return list(pictures)
     maps = torch.tensor([_SAME if each is None else tuple(each) for each in transforms])
-    maps = maps.float().view(-1, 3, 4).to(pictures[0].device, non_blocking=True)
+    maps = transfer.to(maps.float().view(-1, 3, 4), pictures[0].device)
     linear, offset = maps[:, :, :3], maps[:, :, 3:]
     return [
         torch.baddbmm(offset, linear, each.flatten(2)).clamp_(0, 1).view(each.shape)

@@ -87,10 +87,10 @@ class RawSamples(TypedDict):
     size: Sequence[tuple[int, int]]
 
 
-def check_crop(name: str, crop: RawCrop, pixels: Tensor, *, veiled: bool) -> None:
-    """Raise `BatchError` where a crop lacks a plane (alpha, if `veiled`), or its trimap is none."""
+def check_crop(name: str, crop: RawCrop, pixels: Tensor, *, with_alpha: bool) -> None:
+    """Raise `BatchError` where a crop lacks a plane that it needs, or its trimap is none."""
     there = {*crop["planes"], *(["background"] if crop["enlarge"] else [])}
-    needed = {"alpha"} if veiled else set()
+    needed = {"alpha"} if with_alpha else set()
     if crop["band"] is None:
         needed.add("trimap")
     if "image" not in there:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from shm.training import transfer
+
 COLOURS = ("image", "foreground", "background")
 """What has three channels, in the order in which it is returned."""
 
-DEPTH = {"image": 3, "foreground": 3, "background": 3, "alpha": 1}
+CHANNELS = {"image": 3, "foreground": 3, "background": 3, "alpha": 1}
 """Bytes of a pixel."""
 
 _SOURCES = {"foreground", "background", "alpha"}
@@ -91,7 +93,7 @@ def nearest(pixels: Tensor, crops: Sequence[Square], size: int) -> Tensor:
 
 def to_table(values: NDArray[np.integer], device: torch.device) -> Tensor:
     """Return whole numbers on the device, int32: a batch has less than 2 GiB."""
-    return torch.from_numpy(values.astype(np.int32)).to(device, non_blocking=True)
+    return transfer.to(torch.from_numpy(values.astype(np.int32)), device)
 
 
 def bytes_at(pixels: Tensor, where: Tensor, depth: int) -> Tensor:
@@ -134,7 +136,7 @@ def _view(pixels: Tensor, crops: Sequence[Square], names: Sequence[str]) -> dict
     (crop,) = crops
     found = {}
     for name in names:
-        (offset, width), depth = crop.planes[name], DEPTH[name]
+        (offset, width), depth = crop.planes[name], CHANNELS[name]
         rows = pixels[offset : offset + crop.side * width * depth].view(1, crop.side, width, depth)
         found[name] = rows[:, :, : crop.side].flip(2) if crop.flip else rows[:, :, : crop.side]
     return found
@@ -147,7 +149,7 @@ def _gathered(pixels: Tensor, crops: Sequence[Square], names: Sequence[str]) -> 
     columns = _mirrored(inside, crops)
     found: dict[str, Tensor] = {}
     for depth in (3, 1):
-        mine = [name for name in names if DEPTH[name] == depth]
+        mine = [name for name in names if CHANNELS[name] == depth]
         if not mine:
             continue
         begins = np.array([[crop.planes[name] for name in mine] for crop in crops])[..., None]

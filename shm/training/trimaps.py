@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from shm.pipeline.values import BACKGROUND, FOREGROUND, TRIMAP_VALUES, UNKNOWN, TrimapClass
+from shm.training import transfer
 from shm.training.raw import check_trimap
 
 OPAQUE = 255
@@ -114,5 +115,5 @@ def classes(trimap: Tensor) -> Tensor:
     """Return the class index of each pixel, int64, of trimaps uint8 that were checked."""
     table = torch.zeros(256, dtype=torch.int64)
     table[torch.from_numpy(TRIMAP_VALUES).long()] = torch.arange(len(TrimapClass))
-    found = table.to(trimap.device, non_blocking=True).index_select(0, trimap.flatten().int())
+    found = transfer.to(table, trimap.device).index_select(0, trimap.flatten().int())
     return found.view(trimap.shape)
