@@ -40,7 +40,7 @@ class RemoteConfig:
     piece : int
         Most bytes of one request; longer runs are read in several at once.
     requests : int
-        Most requests of one process at a time.
+        Most requests of one process at a time, to all that one connection serves.
     """
 
     retry: RetryConfig = field(default_factory=RetryConfig)
@@ -55,7 +55,6 @@ class RemoteStorage:
     def __init__(self, location: UPath, config: RemoteConfig | None = None) -> None:
         self._location = location
         self._config = config or RemoteConfig()
-        self._slots: asyncio.Semaphore | None = None
 
     def __reduce__(self) -> tuple[type["RemoteStorage"], tuple[UPath, RemoteConfig]]:
         return type(self), (self._location, self._config)
@@ -130,9 +129,7 @@ class RemoteStorage:
         self, key: str, ask: Callable[[], Awaitable[T]], timeout: float | None = None
     ) -> T:
         """Ask for something until it comes, with so many others at a time."""
-        if self._slots is None:
-            self._slots = asyncio.Semaphore(self._config.requests)
-        async with self._slots:  # waits included: a service that is busy is asked less
+        async with self._connection().slots:  # waits included: who is busy is asked less
             return await persist(ask, self._name(key), self._config.retry, timeout)
 
     async def _ask(self, key: str, start: int | None = None, stop: int | None = None) -> bytes:
@@ -203,7 +200,10 @@ class RemoteStorage:
         return answer
 
     def _system(self) -> AsyncFileSystem:
-        return shared_system(self._location, self._config)
+        return self._connection().system
+
+    def _connection(self) -> "Connection":
+        return shared_connection(self._location, self._config)
 
     def _path(self, key: str) -> str:
         root = self._location.path.rstrip("/")
@@ -214,17 +214,28 @@ class RemoteStorage:
 
 
 _lock = Lock()
-_systems: dict[tuple[int, str], AsyncFileSystem] = {}
 
 
-def shared_system(location: UPath, config: RemoteConfig) -> AsyncFileSystem:
-    """Return the file system of a location, opened once in a process: for S3 that takes 0.15 s."""
+@dataclass(frozen=True)
+class Connection:
+    """A file system, and what bounds the requests to it."""
+
+    system: AsyncFileSystem
+    slots: asyncio.Semaphore
+
+
+_connections: dict[tuple[int, str], Connection] = {}
+
+
+def shared_connection(location: UPath, config: RemoteConfig) -> Connection:
+    """Return the connection to a location, opened once in a process: for S3 that takes 0.15 s."""
     options = sorted(location.storage_options.items())
     key = os.getpid(), repr((location.protocol, options, config))
     with _lock:
-        if key not in _systems:
-            _systems[key] = open_system(location, config)
-        return _systems[key]
+        if key not in _connections:
+            slots = asyncio.Semaphore(config.requests)
+            _connections[key] = Connection(open_system(location, config), slots)
+        return _connections[key]
 
 
 def open_system(location: UPath, config: RemoteConfig) -> AsyncFileSystem:

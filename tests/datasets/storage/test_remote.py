@@ -126,11 +126,11 @@ def test_a_service_that_does_not_answer_is_given_up_in_time(
     retry = RetryConfig(tries=100, seconds=1.5, timeout=0.3, first_wait=0.01, longest_wait=0.02)
     remote = RemoteStorage(store, RemoteConfig(retry=retry))
     remote.size("image")  # to connect takes its time, too
-    proxy.delay = 10.0
+    proxy.delay = 60.0
     started = time.monotonic()
-    with pytest.raises(StorageError, match=r"given up after [2-9] tries .*no answer in time"):
+    with pytest.raises(StorageError, match=r"/image: .*no answer in time"):
         remote.read_tail("image", 3)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < proxy.delay / 2
 
 
 def test_an_object_that_was_cut_short_is_not_asked_for_again(
