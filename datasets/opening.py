@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shm.datasets.composites.recipe import Recipe
 from shm.datasets.composites.store import CompositeStore, open_composites
@@ -44,6 +45,15 @@ def open_samples(
     if layout.get("kind") in PARTS:
         raise StoreError(f"{path} is a part of the composites of {path.parent}: name these")
     return open_store(path, writable=writable, incomplete=incomplete, access=access)
+
+
+def slots_of_split(store: Samples, split: str) -> NDArray[np.integer]:
+    """Return the slots of a split's samples; raises `StoreError` where there are none."""
+    slots = store.slots_in(split)
+    if not len(slots):
+        raise StoreError(f"{store.path}: the split {split!r} has no samples")
+    # There may be millions.
+    return slots.astype(np.uint32) if store.slots < 2**32 else slots
 
 
 class Sample(Protocol):

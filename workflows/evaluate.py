@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.opening import open_samples
+from shm.datasets.opening import open_samples, slots_of_split
 from shm.datasets.storage.location import Location
-from shm.datasets.streaming.sources import slots_of
 from shm.inference import predict_alpha
 from shm.metrics import ALL_METRICS, score
 from shm.pictures import PictureRow, write_grid
@@ -72,7 +71,7 @@ def evaluate(
     """
     nets = load_nets(model, device=device, max_side=max_side)
     store = open_samples(store_path)
-    slots = slots_of(store, split).tolist()
+    slots = slots_of_split(store, split).tolist()
     rows: list[dict[str, Any]] = []
     pictures: list[PictureRow] = []
     with progress("evaluate", len(slots), "sample") as bar:

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shm.datasets.damage import StoreError
 from shm.datasets.group import Access
-from shm.datasets.opening import Samples, open_samples
+from shm.datasets.opening import open_samples, slots_of_split
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.mixture import Mixture
@@ -60,9 +58,8 @@ class SourceOrder:
         spare: bool = False,
         cache: CacheConfig | None = None,
     ) -> None:
-        self.sources = tuple(sources)
         stores = [open_samples(source.path, access=Access(cache=cache)) for source in sources]
-        self._slots = [slots_of(store, split) for store in stores]
+        self._slots = [slots_of_split(store, split) for store in stores]
         self._seed, self._spare = seed, spare
         counts = [
             np.bincount(slots // store.shard)
@@ -86,12 +83,3 @@ class SourceOrder:
             Draw(at, epoch, int(random.choice(self._slots[at]))) for at, epoch, _ in SPARES * drawn
         )
         return BatchDraws(draws, tuple(spares))
-
-
-def slots_of(store: Samples, split: str) -> NDArray[np.integer]:
-    """Return the slots of a split's samples; raises `StoreError` where there are none."""
-    slots = store.slots_in(split)
-    if not len(slots):
-        raise StoreError(f"{store.path}: the split {split!r} has no samples")
-    # There may be millions.
-    return slots.astype(np.uint32) if store.slots < 2**32 else slots

@@ -138,9 +138,26 @@ def test_taps_are_found_whatever_lies_before_them() -> None:
         assert np.array_equal(found.reshape(6, 5), expected)
 
 
+RAW_NAMES = {
+    "list[": "collections.abc.Sequence[",
+    "shm.datasets.streaming.packing.PackedCrop": "shm.training.raw.RawCrop",
+    "shm.datasets.streaming.packing.Enlargement": "shm.training.raw.RawWindow",
+}
+"""What training calls what is packed; it takes any sequence."""
+
+
+def alike(given_: object, wanted: object) -> bool:
+    """Return whether a value of one type fits the other."""
+    name = str(given_)
+    for packed, raw in RAW_NAMES.items():
+        name = name.replace(packed, raw)
+    return name == str(wanted)
+
+
 def test_what_is_packed_is_what_training_unpacks() -> None:
     """Neither may import the other: that they agree is said here alone."""
     for packed, raw in ((PackedBatch, RawBatch), (PackedCrop, RawCrop), (Enlargement, RawWindow)):
         given_, wanted = typing.get_type_hints(packed), typing.get_type_hints(raw)
         assert set(wanted) <= set(given_)
+        assert all(alike(given_[name], wanted[name]) for name in wanted)
         assert set(given_) - set(wanted) <= {"skipped", "pid"}
