@@ -1,7 +1,9 @@
 """What can be wrong with a store."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from shm.datasets.storage.location import Location
 from shm.pipeline.errors import ShmError
 
 
@@ -11,6 +13,13 @@ class StoreError(ShmError, ValueError):
 
 class DamageError(StoreError):
     """A shard is missing or its bytes are not those that were written."""
+
+
+def repair_of(path: Location) -> str:
+    """Return what to do about a damaged store."""
+    if not isinstance(path, Path):
+        return f"repair it where it was made (`shm-data verify --repair`), and copy it to {path}"
+    return f"run `shm-data verify --repair {path}`, then the command that made it"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,10 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
     except StorageError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: not a zarr v3 group that can be read ({error})") from error
+        raise StoreError(
+            f"{path}: its zarr.json is damaged, or no store's: make it again, or name another "
+            f"({error})"
+        ) from error
     if not isinstance(layout, dict) or "format" not in layout:
         raise StoreError(f"{path}: a zarr group, but not one that shm wrote")
     if layout["format"] != FORMAT:

@@ -22,7 +22,7 @@ from zarr.codecs import ZstdCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from shm.datasets.damage import Damage, DamageError, StoreError
+from shm.datasets.damage import Damage, DamageError, StoreError, repair_of
 from shm.datasets.fields import FIELDS, Kind, layout_of, pictures, shard_slots
 from shm.datasets.group import (
     FORMAT,
@@ -347,8 +347,7 @@ class Store:
         return self._damage(Damage(shard, "record", what, ()))
 
     def _damage(self, damage: Damage) -> DamageError:
-        cure = f"run `shm-data verify --repair {self._root}`, then the command that made it"
-        return DamageError(f"{self.path}: {damage}; {cure}")
+        return DamageError(f"{self.path}: {damage}; {repair_of(self._root)}")
 
     # ---------------------------------------------------------------- checking
 

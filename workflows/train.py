@@ -89,13 +89,16 @@ def train(
         A store is missing, damaged, not of composites or has no training split; or
         what `shm.training.train_phase` raises.
     """
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
         raise TrainError(
             "started as one of several processes, each of which would train it all: start it once, "
             "without torchrun"
         )
     stores = [open_trainable(source.path, settings.cache) for source in sources]
+    if settings.cache is not None and all(isinstance(source.path, Path) for source in sources):
+        note("--cache is for stores at URLs: not used")
     device = choose_device(settings.device)
+    make_run(run)
     note(f"training on {device}, preset {config.preset}")
     weights = [source.weight for source in sources]
     shards = [store.shard for store in stores]
@@ -155,6 +158,9 @@ def train_one(
     def validation() -> Iterator[Any]:
         return whole_samples(feed.validated, feed.slots, config.validation_samples)
 
+    for _ in validation():  # what is damaged is better known now than hours later
+        pass
+
     with progress(str(phase), phase_config.steps, "step") as bar:
         result = train_phase(
             phase,
@@ -208,8 +214,21 @@ def open_trainable(path: Location, cache: CacheConfig | None = None) -> Composit
             "composites of them first, with `shm-data composite`"
         )
     if not len(store.slots_in("train")):
-        raise StoreError(f"{path}: the training split has no samples")
+        raise StoreError(
+            f"{path}: the training split has no samples: give it some, with `shm-data prepare "
+            "--split 0.8,0.1,0.1`"
+        )
     return store
+
+
+def make_run(folder: Path) -> None:
+    """Make the run's folder, or say why it can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainError(
+            f"{folder}: the run's folder can't be made ({error.strerror}): name another --run"
+        ) from error
 
 
 def crop_of(phase: Phase, config: PhaseConfig) -> CropConfig:

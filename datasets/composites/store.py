@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -180,6 +181,10 @@ class CompositeStore:
 
     def _part(self, name: str) -> Store:
         writable = not self._group.read_only
+        if isinstance(self.path, Path) and not (self.path / name).is_dir():
+            raise StoreError(
+                f"{self.path}: its part {name} is missing: copy the store whole, or make it again"
+            )
         return open_store(
             self.path / name,
             writable=writable,

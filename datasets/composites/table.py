@@ -12,7 +12,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from shm.datasets.composites.recipe import COLUMNS
-from shm.datasets.damage import Damage, DamageError
+from shm.datasets.damage import Damage, DamageError, repair_of
 from shm.datasets.group import is_coded, open_array
 from shm.datasets.sharding import Layout, ShardedArray, ShardError
 from shm.datasets.storage.location import Location
@@ -152,7 +152,4 @@ class RecipeTable:
         return self._array.read(block, ())
 
     def _damage(self, what: str) -> DamageError:
-        return DamageError(
-            f"{self._path}: recipes {what}; run `shm-data verify --repair {self._path}`, then the "
-            "command that made it"
-        )
+        return DamageError(f"{self._path}: recipes {what}; {repair_of(self._path)}")

@@ -185,7 +185,7 @@ class BlockFolder:
         reason = error.strerror or type(error).__name__
         warnings.warn(
             f"{self._folder}: the cache can't be written ({reason}); what is not in it yet is "
-            "fetched each time; make room on its disk",
+            "fetched each time; make room on its disk, or name another folder",
             CacheWarning,
             stacklevel=3,
         )

@@ -30,6 +30,9 @@ LIBRARIES = {
 }
 """The package that reads a protocol, where fsspec alone can't."""
 
+HOSTED = frozenset(LIBRARIES)
+"""Protocols whose URLs begin with a host or a bucket."""
+
 URL = re.compile(r"(?P<protocol>[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)?)://")
 
 
@@ -54,6 +57,9 @@ def locate(text: str | Path | UPath) -> Location:
     protocol = match["protocol"].lower()
     require_protocol(protocol, text)
     require_plain(protocol, text)
+    if protocol in HOSTED and not urlsplit(text).netloc:
+        what = "host" if protocol in WEB else "bucket"
+        raise LocationError(f"{text}: names no {what}: write {protocol}://{what.upper()}/STORE")
     place = UPath(protocol + text[match.end("protocol") :].rstrip("/"))
     return Path(place.path) if protocol in LOCAL else place
 

@@ -223,7 +223,8 @@ def _told(
         names = ", ".join(open_sample(stores[draw.store], draw.slot).id for draw in draws)
     except ShmError:
         names = "samples whose records can't be read"
+    hint = "look for too little memory (fewer --workers), or at these samples; "
     return (
-        f"a process that reads samples {reason} while it read {names}: look for too little memory "
-        "(fewer --workers), or at these samples; run again, it carries on"
+        f"a process that reads samples {reason} while it read {names}: "
+        f"{hint if code == -signal.SIGKILL else ''}run again, it carries on"
     )

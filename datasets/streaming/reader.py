@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from shm.datasets.composites.render import FIELDS
 from shm.datasets.damage import DamageError
 from shm.datasets.group import Access
-from shm.datasets.opening import Samples, open_sample, open_samples
+from shm.datasets.opening import Sample, Samples, open_sample, open_samples
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.crop import CropConfig, draw_crop
@@ -107,7 +107,7 @@ class BatchReader(Dataset[PackedBatch | Exception]):
         found = list(self._each(batch.draws))
         skipped = [each for each in found if isinstance(each, DamageError)]
         if skipped and self.config.on_damage == "stop":
-            raise skipped[0]
+            raise DamageError(f"{skipped[0]} (or go on without: --on-damage skip)")
         spares = iter(batch.spares)
         samples = [self._or_spare(each, spares, skipped) for each in found]
         self._lender.take_back(batch.given_back)
@@ -148,9 +148,15 @@ class BatchReader(Dataset[PackedBatch | Exception]):
         DamageError
             Something that it is made of is missing or damaged.
         """
-        config = self.config
         sample = open_sample(self._open[draw.store], draw.slot)
-        random = generator(config.seed, "crop", draw.epoch, sample.id)
+        try:
+            return self._cut(sample, draw.epoch)
+        except DamageError as error:
+            raise DamageError(f"{sample.id} can't be read: {error}") from error
+
+    def _cut(self, sample: Sample, epoch: int) -> CutSample:
+        config = self.config
+        random = generator(config.seed, "crop", epoch, sample.id)
         crop = draw_crop(config.crop, sample.size, lambda: sample.draw_unknown(random), random)
         names = set(config.names) & set(sample.fields)
         if config.crop.band is not None:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shm.datasets.damage import DamageError
 from shm.datasets.opening import Samples, open_sample
 
 JUDGED = ("image", "alpha", "trimap")
@@ -26,7 +27,13 @@ def whole_samples(
         slots = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
     for slot in slots.tolist():
         sample = open_sample(store, slot)
-        arrays = sample.read(JUDGED)
+        try:
+            arrays = sample.read(JUDGED)
+        except DamageError as error:
+            raise DamageError(
+                f"{sample.id}, which nets are judged by and is never skipped, can't be read: "
+                f"{error}"
+            ) from error
         yield {
             "id": [sample.id],
             "size": [sample.size],

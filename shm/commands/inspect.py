@@ -64,8 +64,9 @@ def lines(described: dict[str, Any]) -> list[str]:
     form = f", {described['form']}" if "form" in described else ""
     unfinished = "" if described["complete"] else " (not finished)"
     splits = ", ".join(f"{name} {count}" for name, count in described["splits"].items())
-    size = human_bytes(described["bytes"])
-    per_sample = human_bytes(described["bytes"] / max(1, described["samples"]))
+    total = described["bytes"]  # a web server does not list its files
+    size = human_bytes(total)
+    per_sample = human_bytes(None if total is None else total / max(1, described["samples"]))
     text = [
         f"{described['store']}: {described['kind']}{form}{unfinished}",
         f"  samples    {described['samples']} of {described['groups']} people ({splits})",

@@ -32,7 +32,31 @@ class Parse(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-ANY_PATH = click.Path(path_type=Path)
+class LocalPath(click.Path):
+    """A path of this machine; a URL is wrong usage."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Refuse what would become a folder called ``https:``."""
+        if isinstance(value, str) and "://" in value:
+            self.fail(f"{value!r} is a URL: this takes a path of this machine", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers in which neither NaN nor infinity lies."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Read a number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number of a size: give one", param, ctx)
+        return number
+
+
+ANY_PATH = LocalPath()
 
 
 def read_store(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
@@ -68,7 +92,7 @@ def cache_options(command: Command) -> Command:
     """Add ``--cache`` and ``--cache-gigabytes``."""
     command = click.option(
         "--cache-gigabytes",
-        type=click.FloatRange(min=0.1),
+        type=FiniteRange(min=0.1),
         default=50.0,
         help="Size that the cache may reach.",
     )(command)
@@ -132,8 +156,10 @@ def say(text: str = "") -> None:
     click.echo(text, err=True)
 
 
-def human_bytes(count: float) -> str:
-    """Return a number of bytes as people read it."""
+def human_bytes(count: float | None) -> str:
+    """Return a number of bytes as people read it; None is not known."""
+    if count is None:
+        return "unknown"
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

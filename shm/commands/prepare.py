@@ -13,6 +13,7 @@ from shm.commands.options import (
     MAX_REJECTS,
     OVERWRITE,
     SEED,
+    FiniteRange,
     Parse,
     cluster_options,
     tell_outcome,
@@ -93,7 +94,7 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
 )
 @click.option(
     "--reject-below",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.0,
     help="Reject samples of a lower quality (0..1, see inspect: hair lowers it, of mattes too).",
 )

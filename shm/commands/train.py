@@ -10,6 +10,7 @@ from shm.commands.options import (
     ANY_PATH,
     JSON,
     STORE,
+    FiniteRange,
     Parse,
     cache_of,
     cache_options,
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
+LEAST_WEIGHT = 0.001
+"""Of a store that is mixed in: with less, hardly a sample of it would come."""
+
+
 def read_mix(text: str) -> tuple[Any, float]:
     """Read a store and its weight, ``STORE=WEIGHT``."""
     path, _, weight = text.rpartition("=")
@@ -33,8 +38,11 @@ def read_mix(text: str) -> tuple[Any, float]:
         number = float(weight)
     except ValueError:
         number = 0.0
-    if not path or not 0 < number < float("inf"):
-        raise MixError(f"{text!r}: write STORE=WEIGHT, as in animals.zarr=0.5")
+    if not path or not LEAST_WEIGHT <= number <= 1 / LEAST_WEIGHT:
+        raise MixError(
+            f"{text!r}: write STORE=WEIGHT, as in animals.zarr=0.5, with a weight from "
+            f"{LEAST_WEIGHT:g} to {1 / LEAST_WEIGHT:g}"
+        )
     return read_store(path), number
 
 
@@ -62,9 +70,7 @@ class MixError(ShmError, ValueError):
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Crops a step.  [default: preset's]")
 @click.option("--crop", type=click.IntRange(min=32), help="Side of a crop.  [default: preset's]")
-@click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: preset's]"
-)
+@click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), help="[default: preset's]")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), help="Steps.  [default: preset's]")
 @click.option("--from-scratch", is_flag=True, help="Start the encoders from random weights.")
 @click.option("--tnet-weights", metavar="FILE", help="ImageNet weights of T-Net's encoder.")
@@ -87,7 +93,7 @@ class MixError(ShmError, ValueError):
 )
 @click.option(
     "--colour-jitter",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Vary brightness, contrast and saturation by up to this share, hue by a tenth of it.  "
     "[default: preset's]",
 )

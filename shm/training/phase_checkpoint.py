@@ -81,8 +81,8 @@ class PhaseCheckpoints:
         state = load_state(path)
         if state["data"] != self.data:
             raise TrainingError(
-                f"{self.folder} was trained on other data ({state['data']}, now {self.data}): "
-                "choose another --run folder, or give the store that it began with"
+                f"{self.folder} was trained on other data, or on another mix of it: choose another "
+                "--run folder, or give the store, and --mix, that it began with"
             )
         best = state["best"]
         return Kept(

@@ -177,7 +177,7 @@ def test_every_harm_to_every_array_is_noticed_and_named(
             crops: list[object] = []
             with pytest.raises(DamageError) as error:
                 crops.extend(streamed(path))
-            assert str(error.value) == said, name
+            assert said in str(error.value), name
             assert crops == sound[kind].streamed[: len(crops)], name
         file.write_bytes(content)
     assert read_everything(open_samples(path)) == sound[kind].read

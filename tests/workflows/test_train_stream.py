@@ -152,8 +152,9 @@ def test_what_nets_are_validated_on_is_never_skipped(folder: Path, tmp_path: Pat
     file.write_bytes(harmed)
     done = run(*train(path, tmp_path / "run", "--on-damage", "skip"), code=1)
     assert "shard 0 of trimap is damaged" in message(done.stderr)
-    assert record["id"] in message(done.stderr)
-    assert "skipped" not in done.stderr
+    assert f"{record['id']}-" in message(done.stderr)
+    assert "skipped: " not in done.stderr
+    assert not (tmp_path / "run" / "tnet").exists()  # it is told before anything is trained
 
 
 # -------------------------------------------------------------------- refused
@@ -166,6 +167,22 @@ def test_one_of_several_processes_refuses_to_train_it_all(
     told = message(run(*train(folder / "train.zarr", tmp_path / "run"), code=1).stderr)
     assert "one of several processes" in told
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_can_have_no_folder_is_refused_before_it_is_trained(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    told = message(run(*train(folder / "train.zarr", tmp_path / "file" / "run"), code=1).stderr)
+    assert "file/run: the run's folder can't be made (Not a directory)" in told
+
+
+def test_a_store_that_lost_a_part_says_which(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "train.zarr"
+    shutil.copytree(folder / "train.zarr", path)
+    shutil.rmtree(path / "images")
+    told = message(run(*train(path, tmp_path / "run"), code=1).stderr)
+    assert f"{path}: its part images is missing" in told
 
 
 def test_prepared_people_behind_a_url_and_a_cache_are_no_composites_either(

@@ -1,0 +1,72 @@
+"""What the commands refuse, each in a line, before anything is done."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from shm.cli import data, shm
+from shm.commands.inspect import lines
+from shm.commands.options import human_bytes
+
+
+def refused(group: object, *words: object, code: int = 2) -> str:
+    """Run a command that must fail; return its last line."""
+    command = {"shm": shm, "shm-data": data}[str(group)]
+    done = CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--run", "http://host/run"), "'http://host/run' is a URL"),
+        (("--run", "R", "--cache", "s3://bucket/cache"), "'s3://bucket/cache' is a URL"),
+        (("--run", "R", "--cache-gigabytes", "nan"), "nan is no number of a size"),
+        (("--run", "R", "--cache-gigabytes", "inf"), "inf is no number of a size"),
+        (("--run", "R", "--learning-rate", "inf"), "inf is no number of a size"),
+        (("--run", "R", "--colour-jitter", "nan"), "'--colour-jitter': nan is no number of a size"),
+        (("--run", "R", "--mix", "a.zarr=1e300"), "with a weight from 0.001 to 1000"),
+        (("--run", "R", "--mix", "a.zarr=nan"), "with a weight from 0.001 to 1000"),
+        (("--run", "R", "--mix", "a.zarr"), "write STORE=WEIGHT"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_wrong_usage(
+    tmp_path: Path, words: tuple[str, ...], line: str
+) -> None:
+    assert line in refused("shm", "train", tmp_path / "train.zarr", *words)
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///train.zarr", "https://", "http:///train.zarr"])
+def test_a_url_without_a_bucket_or_a_host_is_wrong_usage(url: str) -> None:
+    told = refused("shm-data", "inspect", url)
+    assert "names no bucket" in told or "names no host" in told
+
+
+def test_stores_are_written_to_this_machine() -> None:
+    options = ("--backgrounds", "b")
+    assert "is a URL" in refused("shm-data", "composite", "http://h/a.zarr", "b.zarr", *options)
+    assert "is a URL" in refused("shm-data", "composite", "a.zarr", "s3://h/b.zarr", *options)
+    assert "is a URL" in refused("shm-data", "prepare", "photos", "s3://h/b.zarr")
+
+
+def test_a_store_whose_bytes_nobody_counts_is_described() -> None:
+    described = {
+        "store": "https://host/train.zarr",
+        "kind": "prepared",
+        "complete": True,
+        "splits": {"train": 3},
+        "samples": 3,
+        "groups": 3,
+        "canvas": 64,
+        "shards": 1,
+        "bytes": None,
+        "quality": {},
+        "config": {},
+        "worst": [],
+        "left_alone": [],
+        "rejected": [],
+    }
+    assert "  bytes      unknown in 1 shards, unknown a sample" in lines(described)
+    assert human_bytes(1.5e6) == "1.5 MB"
