@@ -151,21 +151,15 @@ class Trainer:
         return self.step % every == 0 or self.step == self.settings.steps
 
     def _after_step(self, validation: Samples | None, log: TrainingLog) -> None:
-        if self._due(self.config.checkpoint_every) and self.step < self.settings.steps:
-            self._keep(log)  # before a validation that may fail
         if validation is not None:
             self._validate(validation, log)
+        # A new best is followed by a last that knows of it.
         improved = self.best is not None and self.best.step == self.step
-        if self.step == self.settings.steps:
-            if self.best is None:
+        if improved or self._due(self.config.checkpoint_every):
+            log.sync()
+            if self.best is None and self.step == self.settings.steps:
                 self._save("best", {})
-            self._keep(log)
-        elif improved:  # a new best is followed by a last that knows of it
-            self._keep(log)
-
-    def _keep(self, log: TrainingLog) -> None:
-        log.sync()
-        self._save("last", {})
+            self._save("last", {})
 
     def _validate(self, validation: Samples, log: TrainingLog) -> None:
         scores = self._due(self.config.validate_every)
