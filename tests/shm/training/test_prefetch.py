@@ -180,3 +180,4 @@ def test_an_error_that_nobody_waited_for_does_not_stand_in_the_way() -> None:
     with prefetched(source.numbers(), CPU, Number) as stream:
         next(stream)
         until(lambda: source.closed)
+    assert source.taken == 1  # and nothing was raised
