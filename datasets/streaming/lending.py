@@ -4,8 +4,6 @@ Fresh shared memory costs more than the crops in it: the system clears each page
 3 µs for 4 KiB.
 """
 
-import weakref
-from collections import deque
 from collections.abc import Iterable
 
 import torch
@@ -45,28 +43,3 @@ class Lender:
         """Take back the memory of batches that the trainer holds no more."""
         back = [self._lent.pop(number) for number in numbers if number in self._lent]
         self._ready = [*self._ready, *back][-SPARE:]
-
-
-class Borrower:
-    """The trainer's side: notes which batches' memory goes back to a process.
-
-    Batches are numbered; each belongs to the process whose turn it is.
-    """
-
-    def __init__(self, processes: int) -> None:
-        self._done: list[deque[int]] = [deque() for _ in range(processes)]
-
-    def borrow(self, pixels: Tensor, number: int) -> Tensor:
-        """Return the same memory; it goes back as soon as no tensor uses it any more."""
-        array = pixels.numpy()  # held by the tensor below, and by all that are views of that
-        weakref.finalize(array, self.give_back, number).atexit = False
-        return torch.from_numpy(array)
-
-    def give_back(self, number: int) -> None:
-        """Note that nothing uses the memory of a batch any more; any thread may."""
-        self._done[number % len(self._done)].append(number)
-
-    def given_back(self, number: int) -> tuple[int, ...]:
-        """Return whose memory goes back to the process that is to read a batch; each once."""
-        done = self._done[number % len(self._done)]
-        return tuple(done.popleft() for _ in range(len(done)))

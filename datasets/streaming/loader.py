@@ -1,7 +1,6 @@
 """The store as PyTorch sees it: batches of crops, read ahead by processes of their own."""
 
 import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from multiprocessing.process import BaseProcess
 from threading import Timer
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from shm.datasets.group import Access
 from shm.datasets.opening import open_sample, open_samples
 from shm.datasets.storage.cached import CacheConfig
-from shm.datasets.streaming.lending import Borrower
 from shm.datasets.streaming.packing import PackedBatch
 from shm.datasets.streaming.processes import (
     dead_among,
@@ -24,6 +22,7 @@ from shm.datasets.streaming.processes import (
 )
 from shm.datasets.streaming.ranks import of_rank
 from shm.datasets.streaming.reader import BatchDraws, BatchReader, ReaderConfig
+from shm.datasets.streaming.requests import Requests
 from shm.datasets.streaming.sources import WINDOW, Source, SourceOrder
 from shm.pipeline.errors import ShmError
 
@@ -102,8 +101,8 @@ def training_batches(
         spare=config.reader.on_damage == "skip",
         cache=config.reader.cache,
     )
-    sampler = RankSampler(of_rank(order, start, config.batch, rank, world), config.workers)
-    loader = _loader(sources, config, sampler)
+    requests = Requests(of_rank(order, start, config.batch, rank, world), config.workers)
+    loader = _loader(sources, config, requests)
     batches = start_processes(loader) if config.workers else iter(loader)
     # PyTorch's own list: there is no other way to tell them from anybody else's.
     processes: Sequence[BaseProcess] = getattr(batches, "_workers", ())
@@ -111,13 +110,13 @@ def training_batches(
         for found in batches:
             if isinstance(found, Exception):
                 raise found
-            batch = sampler.arrived(found)
+            batch = requests.arrived(found)
             for skipped in batch["skipped"]:
                 if on_skip is not None:
                     on_skip(skipped)
             yield batch
     except GeneratorExit:
-        sampler.stopped = True
+        requests.stop()
         _drain(batches, processes)
         raise
     except (RuntimeError, OSError, EOFError) as error:  # OSError: where its last batch breaks off
@@ -125,19 +124,19 @@ def training_batches(
         if not died:
             raise
         places = {place for place, process in enumerate(processes) if process in died}
-        reading = sampler.outstanding(places)
+        reading = requests.outstanding(places)
         raise LoaderError(_told(died[0], reading, sources, config.reader.cache)) from error
     finally:
         end_processes(processes)  # they may be at a read that never ends
 
 
 def _loader(
-    sources: Sequence[Source], config: StreamConfig, sampler: Sampler[BatchDraws]
+    sources: Sequence[Source], config: StreamConfig, requests: Requests
 ) -> DataLoader[PackedBatch | Exception]:
     return DataLoader(
         BatchReader([source.path for source in sources], config.reader),
         batch_size=None,
-        sampler=sampler,
+        sampler=requests,
         num_workers=config.workers,
         multiprocessing_context="spawn" if config.workers else None,  # forked codecs deadlock
         worker_init_fn=heed_the_trainer,
@@ -156,52 +155,6 @@ def _drain(batches: Iterator[object], processes: Sequence[BaseProcess]) -> None:
                 pass
     finally:
         late.cancel()
-
-
-class RankSampler(Sampler[BatchDraws]):
-    """Batches of draws without end, and a note of those that were handed out.
-
-    Batch n is read by process n modulo `workers`: they are handed batches in turn.
-    """
-
-    def __init__(self, batches: Iterator[BatchDraws], workers: int) -> None:
-        self._batches, self._workers = batches, workers
-        self._waiting: deque[BatchDraws] = deque()
-        self._borrower = Borrower(workers)
-        self.stopped = False
-
-    def __iter__(self) -> Iterator[BatchDraws]:
-        for number, draws in enumerate(self._batches):
-            if self.stopped:
-                return
-            batch = draws
-            if self._workers:
-                given_back = self._borrower.given_back(number)
-                batch = draws._replace(number=number, given_back=given_back)
-            self._waiting.append(batch)
-            yield batch
-
-    def arrived(self, batch: PackedBatch) -> PackedBatch:
-        """Note that the first of those that were handed out has come; return it.
-
-        Its memory goes back to the process that read it when the batch is let go, or now, where it
-        was copied to memory that is pinned.
-        """
-        number = self._waiting.popleft().number
-        if number is None:
-            return batch
-        if batch["pixels"].is_pinned():
-            self._borrower.give_back(number)
-            return batch
-        return {**batch, "pixels": self._borrower.borrow(batch["pixels"], number)}
-
-    def outstanding(self, places: set[int]) -> list[BatchDraws]:
-        """Return what each of some processes has to read next."""
-        found: dict[int, BatchDraws] = {}
-        for batch in self._waiting:
-            if batch.number is not None:
-                found.setdefault(batch.number % self._workers, batch)
-        return [batch for place, batch in sorted(found.items()) if place in places]
 
 
 def _told(

@@ -1,6 +1,5 @@
 """Memory that comes back: it is filled again when nothing uses it, and not before."""
 
-import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -10,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from shm.datasets.streaming.lending import SPARE, Borrower, Lender
+from shm.datasets.streaming.lending import SPARE, Lender
 from tests.datasets.streaming.streams import assert_same, stream, write_wide
 
 
@@ -69,33 +68,6 @@ def test_what_was_never_lent_does_not_come_back() -> None:
     lender.take_back([0])
     assert lender.lend(1, 100).data_ptr() == lent.data_ptr()
     assert lender.lend(2, 100).data_ptr() != lent.data_ptr()
-
-
-# -------------------------------------------------------------------- the trainer
-
-
-def test_memory_goes_back_when_no_view_of_it_is_left() -> None:
-    borrower = Borrower(1)
-    memory = torch.arange(24, dtype=torch.uint8)
-    pixels = borrower.borrow(memory, 5)
-    assert pixels.data_ptr() == memory.data_ptr()
-    view = pixels[4:16].view(3, 4).permute(1, 0)
-    alive = view[0]
-    del pixels, view
-    gc.collect()
-    assert borrower.given_back(6) == ()
-    assert alive.tolist() == [4, 8, 12]
-    del alive
-    gc.collect()
-    assert borrower.given_back(6) == (5,)
-    assert borrower.given_back(7) == ()
-
-
-def test_memory_goes_back_to_whom_it_came_from() -> None:
-    borrower = Borrower(3)
-    for number in range(6):
-        borrower.give_back(number)
-    assert [borrower.given_back(number) for number in (6, 7, 8)] == [(0, 3), (1, 4), (2, 5)]
 
 
 # -------------------------------------------------------------------- both, by real processes
