@@ -86,11 +86,6 @@ class Mixture:
         orders = [ShardOrder(each, own, window) for each, own in zip(counts, seeds, strict=True)]
         return cls(orders, weights, seed)
 
-    def draw(self, position: int) -> tuple[int, int, int]:
-        """Return (store, epoch, index) of the draw at a position, 0 or more."""
-        stores, epochs, indices = self.draws(position, 1)
-        return int(stores[0]), int(epochs[0]), int(indices[0])
-
     def draws(self, start: int, count: int) -> MixedDraws:
         """Return the draws at positions `start` .. `start` + `count` - 1.
 

@@ -101,11 +101,6 @@ class ShardOrder:
         none = np.empty(0, np.int64)
         self._epoch, self._drawn = _Epoch(-1, none, none, none), _Window(-1, 0, none)
 
-    def draw(self, position: int) -> tuple[int, int]:
-        """Return (epoch, index) of the draw at a position, 0 or more."""
-        epochs, indices = self.draws(position, 1)
-        return int(epochs[0]), int(indices[0])
-
     def draws(self, start: int, count: int) -> Draws:
         """Return the draws at positions `start` .. `start` + `count` - 1.
 
