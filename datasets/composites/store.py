@@ -257,7 +257,8 @@ class CompositeStore:
 
     def column(self, name: str) -> NDArray[np.int64]:
         """Return one whole number of each recipe."""
-        return self._recipes.column(name)
+        (column,) = self._recipes.columns(name)
+        return column
 
     def slots_in(self, split: str | None = None) -> NDArray[np.int64]:
         """Return the slots of all samples, or of one split's."""
@@ -289,8 +290,8 @@ class CompositeStore:
         slots = [slot for slot, record in self.foregrounds.samples() if record["id"] == person]
         if not slots or not number.isdecimal() or len(number) > len(str(self.slots)) + 3:
             return None
-        is_it = (self.column("foreground") == slots[0]) & (self.column("number") == int(number))
-        found = np.flatnonzero(is_it)
+        people, numbers = self._recipes.columns("foreground", "number")
+        found = np.flatnonzero((people == slots[0]) & (numbers == int(number)))
         return int(found[0]) if len(found) and composite_id(person, int(number)) == name else None
 
     def id_of(self, recipe: Recipe) -> str:

@@ -130,11 +130,11 @@ class RecipeTable:
                 raise self._damage("are damaged")
         return rows
 
-    def column(self, name: str) -> NDArray[np.int64]:
-        """Return one whole number of each recipe."""
-        place = COLUMNS.index(name)
-        columns = [self.rows(part)[:, place].astype(np.int64) for part in self.parts()]
-        return np.concatenate(columns) if columns else np.empty(0, np.int64)
+    def columns(self, *names: str) -> tuple[NDArray[np.int64], ...]:
+        """Return some whole numbers of each recipe, (slots,) each."""
+        places = [COLUMNS.index(name) for name in names]
+        parts = [self.rows(part)[:, places].astype(np.int64) for part in self.parts()]
+        return tuple(np.concatenate([np.empty((0, len(places)), np.int64), *parts]).T)
 
     def damages(self, written: str) -> Iterator[Damage]:
         """Check all rows against the SHA-256 of what was written."""
