@@ -51,7 +51,10 @@ def slots_of_split(store: Samples, split: str) -> NDArray[np.integer]:
     """Return the slots of a split's samples; raises `StoreError` where there are none."""
     slots = store.slots_in(split)
     if not len(slots):
-        raise StoreError(f"{store.path}: the split {split!r} has no samples")
+        raise StoreError(
+            f"{store.path}: the split {split!r} has no samples: `shm-data prepare --split` gives "
+            "people to it"
+        )
     # There may be millions.
     return slots.astype(np.uint32) if store.slots < 2**32 else slots
 

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from shm.datasets.composites.store import CompositeStore
-from shm.datasets.damage import StoreError
 from shm.datasets.group import Access
-from shm.datasets.opening import open_samples
+from shm.datasets.opening import open_samples, slots_of_split
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.crop import CropConfig
@@ -213,11 +212,7 @@ def open_trainable(path: Location, cache: CacheConfig | None = None) -> Composit
             f"{path} holds {store.kind} photos, whose old backgrounds nobody knows: make "
             "composites of them first, with `shm-data composite`"
         )
-    if not len(store.slots_in("train")):
-        raise StoreError(
-            f"{path}: the training split has no samples: give it some, with `shm-data prepare "
-            "--split 0.8,0.1,0.1`"
-        )
+    slots_of_split(store, "train")
     return store
 
 

@@ -12,6 +12,7 @@ from zarr.abc.store import (
 )
 from zarr.core.buffer import Buffer, BufferPrototype
 
+from shm.datasets.storage.errors import StorageError
 from shm.datasets.storage.storage import Storage
 
 
@@ -80,15 +81,15 @@ class StorageStore(Store):
         self._check_writable()
 
     def list(self) -> AsyncIterator[str]:
-        """Raise NotImplementedError."""
-        raise NotImplementedError(f"{self}: can't be listed")
+        """Raise `StorageError`: what has no listing says so by `supports_listing`."""
+        raise StorageError(f"{self}: can't be listed; name the arrays of a store instead")
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:  # noqa: ARG002 - zarr's signature
-        """Raise NotImplementedError."""
+        """Raise `StorageError`."""
         return self.list()
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:  # noqa: ARG002 - zarr's signature
-        """Raise NotImplementedError."""
+        """Raise `StorageError`."""
         return self.list()
 
     def _read(self, key: str, part: ByteRequest | None) -> bytes | None:

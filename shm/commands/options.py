@@ -52,7 +52,7 @@ class FiniteRange(click.FloatRange):
         """Read a number."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is no number of a size: give one", param, ctx)
+            self.fail(f"{value} is not a finite number", param, ctx)
         return number
 
 
