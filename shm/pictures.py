@@ -43,6 +43,13 @@ def picture_grid(rows: Sequence[PictureRow], side: int = 192) -> RgbImage:
     return contact_sheet(columns, TITLES, side)
 
 
+def alpha_of_first_row(grid: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut the predicted alpha of the first sample from a picture grid: uint8 (side, side, 3)."""
+    pitch = grid.shape[1] // len(TITLES)
+    left, side = TITLES.index("alpha") * pitch, pitch - _GAP
+    return grid[_TITLE : _TITLE + side, left : left + side]
+
+
 def contact_sheet(
     rows: Sequence[Sequence[NDArray[np.uint8]]], titles: Sequence[str], side: int = 192
 ) -> RgbImage:

@@ -1,16 +1,17 @@
 """A light M-Net: a small encoder and decoder with skips, for processors without an accelerator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from shm.models.mnet import INPUT_CHANNELS, MNet
+from shm.models.width import NetConfig, all_scaled
 
 
 @dataclass(frozen=True, kw_only=True)
-class LightMattingConfig:
+class LightMattingConfig(NetConfig):
     """Widths of the light M-Net.
 
     Parameters
@@ -20,6 +21,10 @@ class LightMattingConfig:
     """
 
     widths: tuple[int, ...]
+
+    def scaled(self, width: float) -> "LightMattingConfig":
+        """Return the same with every count of channels times `width`."""
+        return replace(self, widths=all_scaled(self.widths, width))
 
 
 def _conv_bn_relu(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -1,6 +1,6 @@
 """A light T-Net: MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) and a small decoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torchvision.models import mobilenet_v2
 
 from shm.models.tnet import TNet
+from shm.models.width import NetConfig, scaled_channels
 from shm.pipeline.values import TrimapClass
 
 _TAPS = (1, 3, 6, 13, 17)
@@ -15,7 +16,7 @@ _TAPS = (1, 3, 6, 13, 17)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MobileNetV2UNetConfig:
+class MobileNetV2UNetConfig(NetConfig):
     """Widths of the light T-Net.
 
     Parameters
@@ -28,6 +29,12 @@ class MobileNetV2UNetConfig:
 
     width: float
     channels: int
+
+    def scaled(self, width: float) -> "MobileNetV2UNetConfig":
+        """Return the same with both times `width`; torchvision rounds the encoder's to eights."""
+        return replace(
+            self, width=self.width * width, channels=scaled_channels(self.channels, width)
+        )
 
 
 class MobileNetV2UNet(TNet):

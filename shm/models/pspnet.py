@@ -1,4 +1,4 @@
-"""The paper's T-Net: PSPNet on ResNet-50 (Zhao et al. 2017, arXiv 1612.01105)."""
+"""The paper's T-Net: PSPNet on a ResNet (Zhao et al. 2017, arXiv 1612.01105)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,19 +7,25 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import ResNet, resnet50
+from torchvision.models import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 
 from shm.models.errors import ModelError
 from shm.models.tnet import TNet
+from shm.models.width import NetConfig
 from shm.pipeline.values import TrimapClass
+
+_PLAIN = {18: resnet18, 34: resnet34}
+_BOTTLENECK = {50: resnet50, 101: resnet101, 152: resnet152}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PSPNetConfig:
-    """Widths of PSPNet's heads.
+class PSPNetConfig(NetConfig):
+    """PSPNet's ResNet and the widths of its heads.
 
     Parameters
     ----------
+    depth : int
+        Of the ResNet: 18, 34, 50, 101 or 152.
     bins : ints
         The pyramid's grids: the image is averaged over bin x bin cells.
     channels : int
@@ -29,10 +35,26 @@ class PSPNetConfig:
     dropout : float
     """
 
+    depth: int
     bins: tuple[int, ...] = (1, 2, 3, 6)
     channels: int = 512
     auxiliary_channels: int = 256
     dropout: float = 0.1
+
+    def scaled(self, width: float) -> "PSPNetConfig":
+        """Return the same where `width` is 1.
+
+        Raises
+        ------
+        ModelError
+            The width is another.
+        """
+        if width != 1:
+            raise ModelError(
+                f"pspnet{self.depth} has the width of its ResNet, not {width:g} times that: set "
+                "width 1, take a ResNet of another depth, or mobilenetv2-unet"
+            )
+        return self
 
 
 def _conv_bn_relu(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
@@ -75,8 +97,31 @@ class PyramidPooling(nn.Module):
         return torch.cat([features, *pooled], 1)
 
 
-class PSPNet50(TNet):
-    """PSPNet with a dilated ResNet-50: features at an eighth of the size, pooled at four scales.
+def _dilated_resnet(depth: int) -> ResNet:
+    """Build a ResNet whose last two stages keep an eighth of the size."""
+    if depth in _BOTTLENECK:
+        return _BOTTLENECK[depth](weights=None, replace_stride_with_dilation=[False, True, True])
+    resnet = _PLAIN[depth](weights=None)  # torchvision refuses to dilate these
+    _dilate(resnet.layer3, before=1)
+    _dilate(resnet.layer4, before=2)
+    return resnet
+
+
+def _dilate(stage: nn.Module, *, before: int) -> None:
+    """Take the stride out of a stage, so that its kernels reach just the pixels they did with it.
+
+    The stride's own kernel reads the grid before it, `before` apart; the others the one after it.
+    """
+    for layer in stage.modules():
+        if isinstance(layer, nn.Conv2d):
+            apart = before if layer.stride == (2, 2) else 2 * before
+            layer.stride = (1, 1)
+            if layer.kernel_size == (3, 3):
+                layer.dilation = layer.padding = (apart, apart)
+
+
+class PSPNet(TNet):
+    """PSPNet with a dilated ResNet: features at an eighth of the size, pooled at four scales.
 
     In training a batch holds at least two images: the coarsest level of the pyramid has one value a
     channel and image, and batch normalisation can't normalise a single value.
@@ -91,10 +136,11 @@ class PSPNet50(TNet):
 
     def __init__(self, config: PSPNetConfig) -> None:
         super().__init__()
-        resnet = resnet50(weights=None, replace_stride_with_dilation=[False, True, True])
-        resnet.fc = nn.Identity()  # the classifier of photos isn't used
-        self.encoder = resnet
-        features, middle = 2048, 1024
+        self.name = f"pspnet{config.depth}"
+        self.encoder = _dilated_resnet(config.depth)
+        features = self.encoder.fc.in_features
+        middle = features // 2
+        self.encoder.fc = nn.Identity()  # the classifier of photos isn't used
         self.pyramid = PyramidPooling(features, config.channels, config.bins)
         wide = features + config.channels * len(config.bins)
         self.head = _head(wide, config.channels, config.dropout)
@@ -104,8 +150,8 @@ class PSPNet50(TNet):
         """Return logits at an eighth of the size; see `TNet`."""
         if self.training and image.shape[0] < 2:
             raise ModelError(
-                "pspnet50 can't train on a batch of 1: its coarsest pyramid level leaves a single "
-                "value to normalise; give batches of 2 or more"
+                f"{self.name} can't train on a batch of 1: its coarsest pyramid level leaves a "
+                "single value to normalise; give batches of 2 or more"
             )
         resnet = self.encoder
         features = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(image))))

@@ -1,117 +1,58 @@
 """Both nets as one: T-Net, M-Net and their fusion (arXiv 1809.01354, section 3.3)."""
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from shm.models.errors import ModelError
+from shm.models.mnet import MNet
+from shm.models.prediction import MattingModel, Prediction, fuse, given_trimap, undecided
 from shm.models.tnet import TNet
-from shm.pipeline.values import TrimapClass
 
 
-class Prediction(NamedTuple):
-    """What the nets make of a batch.
-
-    ``trimap_logits`` (B, 3, H, W) are T-Net's, None where the trimap was given; ``trimap`` are the
-    probabilities (B, 3, H, W); ``raw_alpha`` is M-Net's and ``alpha`` the fused matte, (B, 1, H, W)
-    in [0, 1].
-    """
-
-    trimap_logits: Tensor | None
-    trimap: Tensor
-    raw_alpha: Tensor
-    alpha: Tensor
-
-
-def fuse(trimap_probabilities: Tensor, raw_alpha: Tensor) -> Tensor:
-    """Trust T-Net where it is certain, M-Net where it is not: alpha = F + U alpha_r.
-
-    Equation 3 of arXiv 1809.01354, (1 - U) F / (F + B) + U alpha_r, where the probabilities of
-    foreground, background and unknown add up to one.
-
-    Parameters
-    ----------
-    trimap_probabilities : float (B, 3, H, W)
-        In the order of `TrimapClass`.
-    raw_alpha : float (B, 1, H, W)
-        In [0, 1].
-
-    Returns
-    -------
-    float (B, 1, H, W)
-        In [0, 1].
-    """
-    unknown = trimap_probabilities[:, TrimapClass.UNKNOWN, None]
-    foreground = trimap_probabilities[:, TrimapClass.FOREGROUND, None]
-    return foreground + unknown * raw_alpha
-
-
-def alpha_from_trimap(trimap_probabilities: Tensor) -> Tensor:
-    """Return the matte of T-Net alone, F + U / 2: fused with an M-Net that knows nothing.
-
-    Parameters
-    ----------
-    trimap_probabilities : float (B, 3, H, W)
-
-    Returns
-    -------
-    float (B, 1, H, W)
-        In [0, 1].
-    """
-    return fuse(trimap_probabilities, _undecided(trimap_probabilities))
-
-
-def _undecided(trimap_probabilities: Tensor) -> Tensor:
-    return torch.full_like(trimap_probabilities[:, :1], 0.5)
-
-
-class SemanticHumanMatting(nn.Module):
+class SemanticHumanMatting(MattingModel):
     """Photo in, matte out.
 
     Parameters
     ----------
-    tnet : TNet
-        (B, 3, H, W) normalised RGB to logits (B, 3, H, W).
-    mnet : Module, optional
+    tnet : TNet or None
+        (B, 3, H, W) normalised RGB to logits (B, 3, H, W). Without it a trimap must be given.
+    mnet : MNet, optional
         (B, 6, H, W) RGB and trimap probabilities to alpha (B, 1, H, W). Without it the matte is
         T-Net's own: see `alpha_from_trimap`.
+    fusion : bool
+        Whether M-Net counts only where the trimap leaves it open; False is the ablation of
+        arXiv 1809.01354, table 5: the matte is M-Net's alpha everywhere.
+
+    Raises
+    ------
+    ModelError
+        There is neither a T-Net nor an M-Net.
     """
 
-    def __init__(self, tnet: TNet, mnet: nn.Module | None = None) -> None:
+    def __init__(self, tnet: TNet | None, mnet: MNet | None = None, *, fusion: bool = True) -> None:
         super().__init__()
+        if tnet is None and mnet is None:
+            raise ModelError("there is neither a T-Net nor an M-Net: give one of them, or both")
         self.tnet = tnet
         self.mnet = mnet
+        self.fusion = fusion
+        self.needs_trimap = tnet is None
 
     def forward(self, image: Tensor, trimap_probabilities: Tensor | None = None) -> Prediction:
-        """Predict trimap and matte.
-
-        Parameters
-        ----------
-        image : float (B, 3, H, W)
-            ImageNet-normalised RGB; H and W at least 32.
-        trimap_probabilities : float (B, 3, H, W), optional
-            Takes T-Net's place, e.g. a trimap drawn by hand, one-hot.
-
-        Returns
-        -------
-        Prediction
-
-        Raises
-        ------
-        ModelError
-            The shape is another, or too small.
-        """
+        """Predict trimap and matte; see `MattingModel`."""
         logits = None
-        if trimap_probabilities is None:
+        if trimap_probabilities is None and self.tnet is not None:
             logits = self.tnet(image)
             trimap_probabilities = logits.softmax(1)
+        trimap = given_trimap(image, trimap_probabilities)
         if self.mnet is None:
-            raw_alpha = _undecided(trimap_probabilities)
+            raw_alpha = undecided(trimap)
         else:
-            raw_alpha = self.mnet(torch.cat([image, trimap_probabilities], 1))
+            raw_alpha = self.mnet(torch.cat([image, trimap], 1))
+        unfused = self.mnet is not None and not self.fusion
         return Prediction(
             trimap_logits=logits,
-            trimap=trimap_probabilities,
+            trimap=trimap,
             raw_alpha=raw_alpha,
-            alpha=fuse(trimap_probabilities, raw_alpha),
+            alpha=raw_alpha if unfused else fuse(trimap, raw_alpha),
         )

@@ -1,15 +1,19 @@
 """The paper's M-Net: VGG-16 with batch normalisation, and a decoder that unpools."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from shm.models.mnet import INPUT_CHANNELS, MNet
+from shm.models.width import NetConfig, all_scaled
+
+VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Channels of VGG-16's 13 convolutions (arXiv 1409.1556, table 1, D), by block."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VGG16MattingConfig:
+class VGG16MattingConfig(NetConfig):
     """Widths of the paper's M-Net.
 
     Parameters
@@ -23,15 +27,17 @@ class VGG16MattingConfig:
         Of the decoder's convolutions, in pixels.
     """
 
-    blocks: tuple[tuple[int, ...], ...] = (
-        (64, 64),
-        (128, 128),
-        (256, 256, 256),
-        (512, 512, 512),
-        (512, 512, 512),
-    )
+    blocks: tuple[tuple[int, ...], ...] = VGG16_BLOCKS
     decoder: tuple[int, ...] = (512, 256, 128, 64, 64)
     kernel: int = 5
+
+    def scaled(self, width: float) -> "VGG16MattingConfig":
+        """Return the same with every count of channels times `width`."""
+        return replace(
+            self,
+            blocks=tuple(all_scaled(block, width) for block in self.blocks),
+            decoder=all_scaled(self.decoder, width),
+        )
 
 
 def _encoder(blocks: tuple[tuple[int, ...], ...]) -> Iterator[nn.Module]:

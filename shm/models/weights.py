@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
 from shm.models.errors import WeightsError
+from shm.models.weights_report import WeightsReport
 
 IMAGENET = "imagenet"
 SCRATCH = "scratch"
@@ -38,26 +39,10 @@ class Backbone:
     imagenet: WeightsEnum | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class WeightsReport:
-    """What an encoder starts from.
-
-    Parameters
-    ----------
-    loaded : int
-        How many of its weights (tensors) were loaded.
-    source : str
-        ``"scratch"``, the published weights' name or the file.
-    """
-
-    loaded: int
-    source: str
-
-
 def load_encoder(
-    net: str, encoder: nn.Module, backbone: Backbone | None, weights: str | Path
+    name: str, net: nn.Module, backbone: Backbone | None, weights: str | Path
 ) -> WeightsReport:
-    """Load pretrained weights into an encoder.
+    """Load pretrained weights into a net's encoder.
 
     A first convolution that reads more channels than the source's is widened: the first channels
     take the source's weights and the others zeros, so that they don't count at the start
@@ -65,9 +50,10 @@ def load_encoder(
 
     Parameters
     ----------
-    net : str
-        The net's name, for messages.
-    encoder : Module
+    name : str
+        The net's, for messages.
+    net : Module
+        Its ``encoder`` is what is loaded.
     backbone : Backbone, optional
         None where the net is of no published shape.
     weights : str or Path
@@ -80,14 +66,23 @@ def load_encoder(
         The weights can't be downloaded or read, or are of another net.
     """
     if weights == SCRATCH:
-        return WeightsReport(loaded=0, source=SCRATCH)
+        return WeightsReport(source=SCRATCH, loaded=(), fresh=tuple(_tensors(net)), unused=())
     if backbone is None:
-        raise WeightsError(f"{net} has no pretrained encoder: train it from {SCRATCH!r}")
+        raise WeightsError(f"{name} has no pretrained encoder: train it from {SCRATCH!r}")
     if weights == IMAGENET:
-        state, source = _imagenet(net, backbone), f"ImageNet ({backbone.imagenet})"
+        state, source = _imagenet(name, backbone), f"ImageNet ({backbone.imagenet})"
     else:
-        state, source = _read(net, Path(weights), backbone), str(weights)
-    return _fill(net, encoder, state, backbone, source)
+        state, source = _read(name, Path(weights), backbone), str(weights)
+    return _fill(name, net, state, backbone, source)
+
+
+def _tensors(net: nn.Module) -> dict[str, Tensor]:
+    return _without_counters(net.state_dict())
+
+
+def _without_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out counters of batches, which teach nothing, and which old files lack."""
+    return {name: each for name, each in state.items() if not name.endswith("num_batches_tracked")}
 
 
 def _cures(backbone: Backbone) -> str:
@@ -99,11 +94,11 @@ def _one_line(error: Exception) -> str:
     return lines[0][:200]
 
 
-def _imagenet(net: str, backbone: Backbone) -> Mapping[str, Tensor]:
+def _imagenet(name: str, backbone: Backbone) -> Mapping[str, Tensor]:
     published = backbone.imagenet
     if published is None:
         raise WeightsError(
-            f"{net}: there are no ImageNet weights for {backbone.name}: {_cures(backbone)}"
+            f"{name}: there are no ImageNet weights for {backbone.name}: {_cures(backbone)}"
         )
     try:
         state: Mapping[str, Tensor] = published.get_state_dict(
@@ -111,15 +106,15 @@ def _imagenet(net: str, backbone: Backbone) -> Mapping[str, Tensor]:
         )
     except (*_UNREADABLE, pickle.UnpicklingError) as error:
         raise WeightsError(
-            f"{net}: its ImageNet weights can't be had from {published.url} "
+            f"{name}: its ImageNet weights can't be had from {published.url} "
             f"({_one_line(error)}): {_cures(backbone)}"
         ) from error
     return state
 
 
-def _read(net: str, path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
+def _read(name: str, path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
     if not path.is_file():
-        raise WeightsError(f"{net}: {path} is no file: {_cures(backbone)}")
+        raise WeightsError(f"{name}: {path} is no file: {_cures(backbone)}")
     try:
         if path.suffix == ".safetensors":
             tensors: Mapping[str, Tensor] = load_file(path)
@@ -127,49 +122,60 @@ def _read(net: str, path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{net}: {path} holds more than tensors, which could run code, and was not loaded: "
+            f"{name}: {path} holds more than tensors, which could run code, and was not loaded: "
             f"save the state_dict alone, or {_cures(backbone)}"
         ) from error
     except _UNREADABLE as error:
         raise WeightsError(
-            f"{net}: {path} can't be read ({_one_line(error)}): {_cures(backbone)}"
+            f"{name}: {path} can't be read ({_one_line(error)}): {_cures(backbone)}"
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{net}: {path} is no dictionary of tensors: {_cures(backbone)}")
+        raise WeightsError(f"{name}: {path} is no dictionary of tensors: {_cures(backbone)}")
     return state
 
 
 def _fill(
-    net: str, encoder: nn.Module, state: Mapping[str, Tensor], backbone: Backbone, source: str
+    name: str, net: nn.Module, state: Mapping[str, Tensor], backbone: Backbone, source: str
 ) -> WeightsReport:
+    encoder = net.get_submodule("encoder")
     loaded: dict[str, Tensor] = {}
     missing: list[str] = []
-    for key, target in encoder.state_dict().items():
+    widened: tuple[int, int] | None = None
+    for key, target in _tensors(encoder).items():
         given = state.get(backbone.prefix + key)
-        if key.endswith("num_batches_tracked"):
-            continue  # a counter, which old files lack
         if given is None:
             missing.append(key)
             continue
         fitting = _widened(given, target)
         if fitting.shape != target.shape:
             raise WeightsError(
-                f"{net}: {source} holds {backbone.prefix}{key} of shape {tuple(given.shape)} where "
-                f"{tuple(target.shape)} is needed, so it is of another net: {_cures(backbone)}"
+                f"{name}: {source} holds {backbone.prefix}{key} of shape {tuple(given.shape)} "
+                f"where {tuple(target.shape)} is needed, so it is of another net: "
+                f"{_cures(backbone)}"
             )
+        if fitting is not given:
+            widened = (given.shape[1], target.shape[1])
         loaded[key] = fitting
     if not loaded:
         raise WeightsError(
-            f"{net}: {source} holds no weight of {backbone.name} under torchvision's names: "
+            f"{name}: {source} holds no weight of {backbone.name} under torchvision's names: "
             f"{_cures(backbone)}"
         )
     if missing:
         raise WeightsError(
-            f"{net}: {source} lacks {len(missing)} of the encoder's weights, first {missing[0]}: "
+            f"{name}: {source} lacks {len(missing)} of the encoder's weights, first {missing[0]}: "
             f"{_cures(backbone)}"
         )
     encoder.load_state_dict(loaded, strict=False)
-    return WeightsReport(loaded=len(loaded), source=source)
+    places = {f"encoder.{key}": backbone.prefix + key for key in loaded}
+    used = set(places.values())
+    return WeightsReport(
+        source=source,
+        loaded=tuple(places),
+        fresh=tuple(key for key in _tensors(net) if key not in places),
+        unused=tuple(key for key in _without_counters(state) if key not in used),
+        widened=widened,
+    )
 
 
 def _widened(given: Tensor, target: Tensor) -> Tensor:

@@ -1,3 +1,4 @@
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -6,9 +7,25 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torchvision.models import VGG16_BN_Weights, mobilenet_v2, resnet50, vgg16_bn
+from torchvision.models import VGG16_BN_Weights, mobilenet_v2, vgg16_bn
 
-from shm.models import WeightsError, build_mnet, build_tnet
+from shm.models import (
+    MattingModel,
+    ModelConfig,
+    WeightsError,
+    WeightsReport,
+    build_model,
+    load_encoders,
+)
+
+
+def start(net: str, weights: str | Path) -> tuple[nn.Module, WeightsReport]:
+    """Build a net that starts from these weights."""
+    kind = "mnet" if net in ("vgg16-bn", "light") else "tnet"
+    config = ModelConfig(**{kind: net})  # type: ignore[arg-type]
+    model: MattingModel = build_model(config)
+    report = load_encoders(model, config, {kind: weights})[kind]
+    return model.get_submodule(kind), report
 
 
 def random_state(net: nn.Module) -> dict[str, Tensor]:
@@ -36,7 +53,7 @@ def test_the_first_six_channel_convolution_keeps_the_photos_weights_and_zeros_th
     vgg: dict[str, Tensor], tmp_path: Path
 ) -> None:
     save_file(vgg, tmp_path / "vgg.safetensors")
-    net, report = build_mnet("vgg16-bn", weights=tmp_path / "vgg.safetensors")
+    net, report = start("vgg16-bn", tmp_path / "vgg.safetensors")
     first = net.get_submodule("encoder")[0].weight  # type: ignore[index]
     assert first.shape[1] == 6
     assert torch.equal(first[:, :3], vgg["features.0.weight"])
@@ -48,10 +65,12 @@ def test_every_weight_of_the_file_stands_in_the_encoder(
     vgg: dict[str, Tensor], tmp_path: Path
 ) -> None:
     torch.save(vgg, tmp_path / "vgg.pth")
-    net, report = build_mnet("vgg16-bn", weights=str(tmp_path / "vgg.pth"))
+    net, report = start("vgg16-bn", str(tmp_path / "vgg.pth"))
     own = net.get_submodule("encoder").state_dict()
     names = [n for n in own if not n.endswith("num_batches_tracked") and n != "0.weight"]
-    assert report.loaded == len(names) + 1
+    assert {*report.loaded} == {f"encoder.{name}" for name in (*names, "0.weight")}
+    assert report.unused == ("classifier.6.bias",)
+    assert report.widened == (3, 6)
     assert all(torch.equal(own[name], vgg[f"features.{name}"]) for name in names)
 
 
@@ -66,7 +85,7 @@ def test_a_photo_has_the_same_features_in_the_widened_encoder_as_in_torchvisions
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             layer.reset_parameters()
     torch.save({f"features.{n}": t for n, t in theirs.state_dict().items()}, tmp_path / "vgg.pth")
-    net, _ = build_mnet("vgg16-bn", weights=tmp_path / "vgg.pth")
+    net, _ = start("vgg16-bn", tmp_path / "vgg.pth")
     photo, trimap = torch.randn(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
         here: Any = torch.cat([photo, trimap], 1)
@@ -80,7 +99,6 @@ def test_a_photo_has_the_same_features_in_the_widened_encoder_as_in_torchvisions
 @pytest.mark.parametrize(
     ("name", "backbone"),
     [
-        ("pspnet50", lambda: resnet50(weights=None)),
         ("mobilenetv2-unet", lambda: mobilenet_v2(weights=None, width_mult=0.5)),
         ("mobilenetv2-unet-wide", lambda: mobilenet_v2(weights=None)),
     ],
@@ -88,12 +106,56 @@ def test_a_photo_has_the_same_features_in_the_widened_encoder_as_in_torchvisions
 def test_a_tnet_starts_from_its_backbones_file(name: str, backbone: Any, tmp_path: Path) -> None:
     state = random_state(backbone())
     torch.save(state, tmp_path / "backbone.pth")
-    net, report = build_tnet(name, weights=tmp_path / "backbone.pth")
-    own = net.encoder.state_dict()
-    prefix = "" if name == "pspnet50" else "features."
+    net, report = start(name, tmp_path / "backbone.pth")
+    own = net.get_submodule("encoder").state_dict()
     counted = [n for n in own if not n.endswith("num_batches_tracked")]
-    assert report.loaded == len(counted) > 100
-    assert all(torch.equal(own[n], state[prefix + n]) for n in counted)
+    assert len(counted) > 100
+    assert report.loaded == tuple(f"encoder.{each}" for each in counted)
+    assert report.widened is None
+    assert all(torch.equal(own[n], state[f"features.{n}"]) for n in counted)
+
+
+def test_every_tensor_is_told_of_once_and_the_line_says_it_briefly(
+    vgg: dict[str, Tensor], tmp_path: Path
+) -> None:
+    torch.save(vgg, tmp_path / "vgg.pth")
+    net, report = start("vgg16-bn", tmp_path / "vgg.pth")
+    own = [name for name in net.state_dict() if not name.endswith("num_batches_tracked")]
+    assert sorted((*report.loaded, *report.fresh)) == sorted(own)
+    assert str(report) == (
+        f"{len(report.loaded)} tensors from {tmp_path / 'vgg.pth'}; "
+        "the first convolution widened from 3 to 6 channels; "
+        f"{len(report.fresh)} start at random (decoder); "
+        "1 of the source have no place here (classifier.6)"
+    )
+    assert json.loads(json.dumps(report.as_dict())) == report.as_dict()
+    assert report.as_dict()["widened"] == [3, 6]
+
+
+def test_of_a_part_the_line_names_what_was_left(tmp_path: Path) -> None:
+    torch.save(mobilenet_v2(weights=None).state_dict(), tmp_path / "mobilenet.pth")
+    _, report = start("mobilenetv2-unet-wide", tmp_path / "mobilenet.pth")
+    assert "no place here (features.18, classifier.1)" in str(report)
+    assert "start at random (laterals, smooth, head)" in str(report)
+
+
+def test_a_net_of_another_width_has_no_pretrained_encoder() -> None:
+    for chosen in ({"mnet": "vgg16-bn"}, {"tnet": "mobilenetv2-unet-wide"}, {"dim": "dim"}):
+        config = ModelConfig(**chosen, width=0.25)  # type: ignore[arg-type]
+        model = build_model(config)
+        (kind,) = chosen
+        for weights in ("imagenet", Path("vgg.pth")):
+            with pytest.raises(WeightsError, match=r"of width 0\.25 .* 'scratch', or set width 1"):
+                load_encoders(model, config, {kind: weights})
+        assert load_encoders(model, config, {kind: "scratch"})[kind].loaded == ()
+
+
+def test_each_net_must_be_told_what_to_start_from() -> None:
+    config = ModelConfig(tnet="mobilenetv2-unet", mnet="light", width=0.5)
+    with pytest.raises(WeightsError, match="light: nothing says what mnet starts from"):
+        load_encoders(build_model(config), config, {"tnet": "scratch"})
+    reports = load_encoders(build_model(config), config, {"tnet": "scratch", "mnet": "scratch"})
+    assert [*reports] == ["tnet", "mnet"]
 
 
 def test_a_file_that_lacks_some_of_the_weights_is_refused(
@@ -102,32 +164,33 @@ def test_a_file_that_lacks_some_of_the_weights_is_refused(
     lacking = {name: t for name, t in vgg.items() if not name.startswith("features.40.")}
     torch.save(lacking, tmp_path / "vgg.pth")
     with pytest.raises(WeightsError, match=r"lacks 2 of the encoder's weights, first 40\.weight"):
-        build_mnet("vgg16-bn", weights=tmp_path / "vgg.pth")
+        start("vgg16-bn", tmp_path / "vgg.pth")
 
 
 def test_from_scratch_nothing_is_loaded() -> None:
     for _, report in (
-        build_tnet("mobilenetv2-unet", weights="scratch"),
-        build_mnet("light", weights="scratch"),
+        start("mobilenetv2-unet", "scratch"),
+        start("light", "scratch"),
     ):
-        assert (report.loaded, report.source) == (0, "scratch")
+        assert (report.loaded, report.source) == ((), "scratch")
+        assert str(report) == f"from scratch: all {len(report.fresh)} tensors start at random"
 
 
 def test_weights_of_another_net_are_refused(vgg: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(vgg, tmp_path / "vgg.pth")
-    with pytest.raises(WeightsError, match="no weight of resnet50"):
-        build_tnet("pspnet50", weights=tmp_path / "vgg.pth")
+    with pytest.raises(WeightsError, match="no weight of resnet18"):
+        start("pspnet18", tmp_path / "vgg.pth")
     wide = random_state(mobilenet_v2(weights=None))
     torch.save(wide, tmp_path / "wide.pth")
     with pytest.raises(WeightsError, match=r"of another net: give a local file of mobilenet_v2 of"):
-        build_tnet("mobilenetv2-unet", weights=tmp_path / "wide.pth")
+        start("mobilenetv2-unet", tmp_path / "wide.pth")
 
 
 def test_imagenet_weights_that_do_not_exist_are_refused_with_the_cures() -> None:
     with pytest.raises(WeightsError, match=r"width 0\.5.*'scratch'"):
-        build_tnet("mobilenetv2-unet", weights="imagenet")
+        start("mobilenetv2-unet", "imagenet")
     with pytest.raises(WeightsError, match="light has no pretrained encoder"):
-        build_mnet("light", weights="imagenet")
+        start("light", "imagenet")
 
 
 def test_a_failed_download_names_the_net_the_reason_and_the_cures(
@@ -143,7 +206,7 @@ def test_a_failed_download_names_the_net_the_reason_and_the_cures(
     with pytest.raises(
         WeightsError, match=r"vgg16-bn: .*refused.*local file.*'scratch'"
     ) as refusal:
-        build_mnet("vgg16-bn", weights="imagenet")
+        start("vgg16-bn", "imagenet")
     assert "\n" not in str(refusal.value)
     assert isinstance(refusal.value, OSError)
 
@@ -165,7 +228,7 @@ def test_a_file_that_could_run_code_is_refused_and_never_run(tmp_path: Path) -> 
     (tmp_path / "plain.safetensors").write_bytes(pickle.dumps(Trap(sprung), protocol=2))
     for name in ("trap.pth", "plain.pth", "plain.safetensors"):
         with pytest.raises(WeightsError, match=name):
-            build_mnet("vgg16-bn", weights=tmp_path / name)
+            start("mobilenetv2-unet", tmp_path / name)
     assert not sprung.exists()
 
 
@@ -173,20 +236,20 @@ def test_a_file_that_could_run_code_is_refused_and_never_run(tmp_path: Path) -> 
 def test_a_missing_empty_or_cut_file_is_refused(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"weights.{suffix}"
     with pytest.raises(WeightsError, match="is no file"):
-        build_mnet("vgg16-bn", weights=path)
+        start("mobilenetv2-unet", path)
     path.touch()
-    with pytest.raises(WeightsError, match=r"vgg16-bn: .*read"):
-        build_mnet("vgg16-bn", weights=path)
+    with pytest.raises(WeightsError, match=r"mobilenetv2-unet: .*read"):
+        start("mobilenetv2-unet", path)
     if suffix == "pth":
         torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     else:
         save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match=r"vgg16-bn: .*read"):
-        build_mnet("vgg16-bn", weights=path)
+    with pytest.raises(WeightsError, match=r"mobilenetv2-unet: .*read"):
+        start("mobilenetv2-unet", path)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"epoch": 3}}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="no dictionary of tensors"):
-        build_mnet("vgg16-bn", weights=tmp_path / "other.pth")
+        start("mobilenetv2-unet", tmp_path / "other.pth")
