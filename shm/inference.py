@@ -1,6 +1,6 @@
 """Predicting the alpha of a photo of any size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -9,11 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shm.models import SemanticHumanMatting
+from shm.models import MattingModel
 from shm.models.imagenet import normalise
 from shm.pipeline.errors import ShmError
 from shm.pipeline.size import size_within
-from shm.pipeline.values import Alpha, RgbImage, Size, Trimap, classes_to_trimap
+from shm.pipeline.values import (
+    Alpha,
+    RgbImage,
+    Size,
+    Trimap,
+    TrimapClass,
+    classes_to_trimap,
+    trimap_to_classes,
+)
 
 MAX_SIDE = 1500
 """Longer side in pixels at which the paper predicts (arXiv 1809.01354, section 5)."""
@@ -37,11 +45,6 @@ class Estimate(NamedTuple):
 
     alpha: Tensor
     trimap: Tensor
-
-
-Forward = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
-"""(normalised image (1, 3, H, W), given trimap (1, 3, H, W) or None) -> alpha (1, 1, H, W), trimap
-probabilities (1, 3, H, W)."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -83,10 +86,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def predict_alpha(
-    model: SemanticHumanMatting,
+    model: MattingModel,
     image: RgbImage,
     *,
     device: torch.device,
+    trimap: Trimap | None = None,
     max_side: int = MAX_SIDE,
 ) -> Matte:
     """Predict the alpha of one photo.
@@ -96,11 +100,14 @@ def predict_alpha(
 
     Parameters
     ----------
-    model : SemanticHumanMatting
+    model : MattingModel
         On `device`.
     image : uint8 (H, W, 3)
         RGB.
     device : torch.device
+    trimap : uint8 (H, W), optional
+        0 background, 128 unknown, 255 foreground: takes T-Net's place; an M-Net alone and Deep
+        Image Matting need it.
     max_side : int
         In pixels, at least 32.
 
@@ -109,7 +116,7 @@ def predict_alpha(
     alpha : uint8 (H, W)
         0 transparent .. 255 opaque.
     trimap : uint8 (H, W)
-        0 background, 128 unknown, 255 foreground: T-Net's most probable class.
+        0 background, 128 unknown, 255 foreground: T-Net's most probable class, or as given.
 
     Raises
     ------
@@ -119,18 +126,20 @@ def predict_alpha(
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"an image is uint8 (H, W, 3), this one {image.dtype} {image.shape}")
 
-    def forward(pixels: Tensor, _: Tensor | None) -> tuple[Tensor, Tensor]:
-        prediction = model(pixels)
-        return prediction.alpha, prediction.trimap
-
     rgb = torch.from_numpy(np.ascontiguousarray(image)).movedim(-1, 0)
+    given = None
+    if trimap is not None:
+        if trimap.shape != image.shape[:2]:
+            raise ValueError(f"the trimap is {trimap.shape}, its image {image.shape[:2]}")
+        labels = torch.from_numpy(trimap_to_classes(trimap)).long()
+        given = F.one_hot(labels, len(TrimapClass)).movedim(-1, 0).float()
     with evaluating(model):
-        estimate = estimate_matte(forward, rgb, device=device, max_side=max_side)
+        estimate = estimate_matte(model, rgb, device=device, given=given, max_side=max_side)
     return to_matte(estimate)
 
 
 def estimate_matte(
-    forward: Forward,
+    model: MattingModel,
     rgb: Tensor,
     *,
     device: torch.device,
@@ -141,12 +150,12 @@ def estimate_matte(
 
     Parameters
     ----------
-    forward : Forward
-        Nets in evaluation.
+    model : MattingModel
+        In evaluation.
     rgb : uint8 (3, H, W)
     device : torch.device
     given : float (3, H, W), optional
-        Trimap probabilities for nets that are given a trimap.
+        Trimap probabilities, for models that need a trimap or to take T-Net's place.
     max_side : int
 
     Returns
@@ -160,9 +169,9 @@ def estimate_matte(
     size = size_within(own, max_side)  # both sides shrink alike, nothing is enlarged
     image = normalise(_resized(rgb[None].to(device).float() / 255, size).clamp(0, 1))
     trimap = None if given is None else _resized(given[None].to(device), size)
-    alpha, probabilities = forward(_padded(image), None if trimap is None else _padded(trimap))
+    found = model(_padded(image), None if trimap is None else _padded(trimap))
     height, width = size
-    alpha, probabilities = alpha[..., :height, :width], probabilities[..., :height, :width]
+    alpha, probabilities = found.alpha[..., :height, :width], found.trimap[..., :height, :width]
     return Estimate(
         alpha=_resized(alpha.float(), own, mode="bicubic")[0, 0].clamp(0, 1),
         trimap=_resized(probabilities.float(), own)[0],

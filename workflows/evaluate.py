@@ -15,6 +15,7 @@ from shm.datasets.storage.location import Location
 from shm.inference import predict_alpha
 from shm.metrics import ALL_METRICS, score
 from shm.pictures import PictureRow, write_grid
+from shm.pipeline.errors import ShmError
 from shm.workflows.nets import load_nets
 from shm.workflows.progress import progress
 
@@ -22,13 +23,21 @@ REGIONS = ("whole", "unknown")
 METRICS = tuple(ALL_METRICS)
 
 
+class EvaluateError(ShmError, ValueError):
+    """A model can't be scored in the way that was asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Figures of every sample, in the order of the store."""
+    """Figures of every sample, in the order of the store.
+
+    `trimap` says what the model was given: ``"predicted"`` (its own) or ``"true"``.
+    """
 
     model: str
     store: Location
     split: str
+    trimap: str
     rows: tuple[dict[str, Any], ...]
 
     def means(self) -> dict[str, dict[str, float]]:
@@ -43,7 +52,12 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary for ``--json``."""
-        origin = {"model": self.model, "store": str(self.store), "split": self.split}
+        origin = {
+            "model": self.model,
+            "store": str(self.store),
+            "split": self.split,
+            "trimap": self.trimap,
+        }
         return origin | {"samples": len(self.rows)} | self.means()
 
     def as_csv(self) -> str:
@@ -60,16 +74,28 @@ def evaluate(
     store_path: Location,
     *,
     split: str = "test",
+    trimap: str = "auto",
     device: str = "auto",
     max_side: int | None = None,
     sheet: Path | None = None,
 ) -> Evaluation:
-    """Score a checkpoint, or ``untrained:PRESET``, on a split of a store.
+    """Score a checkpoint, or ``untrained:RECIPE``, on a split of a store.
 
-    Each sample is predicted whole, at its own size. With `sheet`, a picture grid of the first
-    samples is written there.
+    Each sample is predicted whole, at its own size. Models are given the store's trimap where
+    `trimap` is ``"true"``, or is ``"auto"`` and they have no T-Net. With `sheet`, a picture grid of
+    the first samples is written there.
+
+    Raises
+    ------
+    EvaluateError
+        The trimap should be predicted, and the model has no T-Net.
     """
     nets = load_nets(model, device=device, max_side=max_side)
+    if nets.model.needs_trimap and trimap == "predicted":
+        raise EvaluateError(
+            f"{model} has no T-Net that predicts trimaps: give it the true ones, --trimap true"
+        )
+    given = trimap == "true" or nets.model.needs_trimap
     store = open_samples(store_path)
     slots = slots_of_split(store, split).tolist()
     rows: list[dict[str, Any]] = []
@@ -79,7 +105,11 @@ def evaluate(
             record = store.record(slot)
             truth = store.read(slot, record, ("image", "alpha", "trimap"))
             matte = predict_alpha(
-                nets.model, truth["image"], device=nets.device, max_side=nets.max_side
+                nets.model,
+                truth["image"],
+                device=nets.device,
+                trimap=truth["trimap"] if given else None,
+                max_side=nets.max_side,
             )
             figures = score(
                 matte.alpha / 255, truth["alpha"] / 255, truth["trimap"], metrics=ALL_METRICS
@@ -90,7 +120,13 @@ def evaluate(
             bar.advance()
     if sheet is not None:
         write_grid(sheet, pictures)
-    return Evaluation(model=model, store=store_path, split=split, rows=tuple(rows))
+    return Evaluation(
+        model=model,
+        store=store_path,
+        split=split,
+        trimap="true" if given else "predicted",
+        rows=tuple(rows),
+    )
 
 
 def mean_of(figures: list[float]) -> float:

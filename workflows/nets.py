@@ -1,4 +1,4 @@
-"""Nets to predict with: those of a checkpoint, or of a preset as they start."""
+"""Nets to predict with: those of a checkpoint, or of a recipe as they start."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,35 +7,30 @@ import torch
 
 from shm.checkpoint import load_model, read_metadata, resolve
 from shm.inference import MAX_SIDE, choose_device
-from shm.models import SemanticHumanMatting, build_mnet, build_tnet
-from shm.pipeline.errors import ShmError
-from shm.training.presets import PRESETS
+from shm.models import MattingModel, build_model
+from shm.training.presets import load_recipe
 from shm.training.start import seed_torch
 
 UNTRAINED = "untrained:"
-"""Prefix of a preset's name that stands for its nets as they start: the least that counts."""
-
-
-class NetsError(ShmError, ValueError):
-    """There is no preset of that name."""
+"""Prefix of a recipe's name that stands for its nets as they start: the least that counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nets:
     """Nets in evaluation, where they are, and the longer side in pixels at which they predict."""
 
-    model: SemanticHumanMatting
+    model: MattingModel
     device: torch.device
     max_side: int
 
 
 def load_nets(name: str, *, device: str = "auto", max_side: int | None = None) -> Nets:
-    """Load a checkpoint, or build ``untrained:PRESET``.
+    """Load a checkpoint, or build ``untrained:RECIPE``.
 
     Parameters
     ----------
     name : str
-        What `shm.checkpoint.resolve` finds, or ``untrained:`` and a preset.
+        What `shm.checkpoint.resolve` finds, or ``untrained:`` and a recipe.
     device : str
         As for `shm.inference.choose_device`.
     max_side : int, optional
@@ -52,11 +47,7 @@ def load_nets(name: str, *, device: str = "auto", max_side: int | None = None) -
     return Nets(model=model, device=place, max_side=max_side or own)
 
 
-def _untrained(preset: str) -> tuple[SemanticHumanMatting, int]:
-    if preset not in PRESETS:
-        raise NetsError(f"no preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    config = PRESETS[preset]
+def _untrained(recipe: str) -> tuple[MattingModel, int]:
+    config = load_recipe(recipe)
     seed_torch(config.seed, "untrained")
-    tnet, _ = build_tnet(config.tnet, weights="scratch")
-    mnet, _ = build_mnet(config.mnet, weights="scratch")
-    return SemanticHumanMatting(tnet, mnet), config.max_side
+    return build_model(config.model), config.max_side

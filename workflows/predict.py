@@ -53,6 +53,11 @@ def predict(
 ) -> Predicted:
     """Predict every photo; one that can't be read is noted, and the others go on."""
     nets = load_nets(str(checkpoint), device=run.device, max_side=run.max_side)
+    if nets.model.needs_trimap:
+        raise PredictError(
+            f"{checkpoint} has no T-Net, and can't see a photo without a trimap: give an "
+            "end-to-end checkpoint"
+        )
     photos = list_photos(inputs, target)
     backdrop = None if run.background is None else read_backdrop(run.background)
     written: list[Path] = []

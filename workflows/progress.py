@@ -34,7 +34,9 @@ class Progress:
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str, *, done: int = 0) -> Iterator[Progress]:
+def progress(
+    what: str, total: int, unit: str, *, done: int = 0, shown: bool = True
+) -> Iterator[Progress]:
     """Show a bar on standard error: live on a terminal, a line every ten seconds in a file."""
     live = sys.stderr.isatty()
     with tqdm(
@@ -42,6 +44,7 @@ def progress(what: str, total: int, unit: str, *, done: int = 0) -> Iterator[Pro
         total=total,
         initial=done,
         unit=unit,
+        disable=not shown,
         file=sys.stderr,
         mininterval=0.2 if live else 10,
         dynamic_ncols=live,

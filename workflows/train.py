@@ -1,6 +1,5 @@
 """Stores of composites in, trained nets out."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.group import Access
-from shm.datasets.opening import open_samples, slots_of_split
+from shm.datasets.opening import Samples, open_samples, slots_of_split
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import Location
 from shm.datasets.streaming.crop import CropConfig
@@ -21,20 +20,17 @@ from shm.datasets.streaming.loader import StreamConfig, training_batches
 from shm.datasets.streaming.mixture import BLOCK
 from shm.datasets.streaming.reader import OnDamage, ReaderConfig
 from shm.datasets.streaming.sources import WINDOW, Source
-from shm.datasets.streaming.whole import whole_samples
+from shm.datasets.streaming.whole import evenly, whole_samples
 from shm.inference import choose_device
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import digest
-from shm.training.config import Phase, PhaseConfig, TrainConfig
-from shm.training.phase import PhaseResult, train_phase
+from shm.training.config import PhaseConfig, TrainConfig
+from shm.training.objectives import OBJECTIVES
+from shm.training.phase import PhaseResult, require_divisible, train_phase
+from shm.training.phases import Phase
+from shm.training.presets import to_toml
+from shm.training.ranks import Ranks, joined
 from shm.workflows.progress import progress
-
-NEEDED: dict[Phase, tuple[str, ...]] = {
-    Phase.TNET: ("image", "trimap"),
-    Phase.MNET: ("image", "alpha", "foreground", "background"),
-    Phase.END_TO_END: ("image", "alpha", "trimap", "foreground", "background"),
-}
-"""What each phase learns from; M-Net alone is given trimaps that are drawn from alpha."""
 
 FAR_THREADS = 8
 """Samples that a process reads at a time from stores that lie elsewhere."""
@@ -72,7 +68,7 @@ def train(
     phases: Sequence[Phase],
     settings: TrainRun,
     *,
-    pretrained: Mapping[Phase, Path] | None = None,
+    pretrained: Mapping[str, Path] | None = None,
     note: Callable[[str], None],
 ) -> list[PhaseResult]:
     """Train the phases one after the other; finished ones are passed over, stopped ones resumed.
@@ -80,39 +76,64 @@ def train(
     Parameters
     ----------
     sources : sequence of Source
-        Stores of composites; nets are validated on the first one's validation split.
+        Stores of composites, or of people where no loss reads backgrounds; nets are validated on
+        the first one's validation split.
+    pretrained : mapping, optional
+        Checkpoints by net to start from: see `shm.training.start.fresh_model`.
 
     Raises
     ------
     ShmError
-        A store is missing, damaged, not of composites or has no training split; or
+        A store is missing, damaged, lacks what the losses read or has no training split; or
         what `shm.training.train_phase` raises.
     """
-    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
-        raise TrainError(
-            "started as one of several processes, each of which would train it all: start it once, "
-            "without torchrun"
-        )
-    stores = [open_trainable(source.path, settings.cache) for source in sources]
-    if settings.cache is not None and all(isinstance(source.path, Path) for source in sources):
-        note("--cache is for stores at URLs: not used")
-    device = choose_device(settings.device)
-    make_run(run)
-    note(f"training on {device}, preset {config.preset}")
+    for phase in phases:
+        config.phase(phase)
+    stores = [open_trainable(source.path, config, phases, settings.cache) for source in sources]
     weights = [source.weight for source in sources]
     shards = [store.shard for store in stores]
     data = digest(*(store.identity() for store in stores), weights, shards, WINDOW, BLOCK).hex()
-    feed = Feed(
-        sources=sources,
-        validated=stores[0],
-        slots=stores[0].slots_in("validation"),
-        data=data,
-        settings=settings,
-    )
-    return [
-        train_one(phase, feed, run, config, pretrained=pretrained or {}, note=note)
-        for phase in phases
-    ]
+    with joined(choose_device, settings.device) as (ranks, device):
+        say = note if ranks.first else _silent
+        if settings.cache is not None and all(isinstance(source.path, Path) for source in sources):
+            say("--cache is for stores at URLs: not used")
+        make_run(run)
+        say(f"training on {device}, preset {config.preset}{_together(ranks, device, config)}")
+        feed = Feed(
+            sources=sources,
+            validated=stores[0],
+            slots=stores[0].slots_in("validation"),
+            data=data,
+            settings=settings,
+            ranks=ranks,
+            device=device,
+        )
+        if ranks.first:
+            write_config(run, config)
+        return [
+            train_one(phase, feed, run, config, pretrained=pretrained or {}, note=say)
+            for phase in phases
+        ]
+
+
+def _silent(_: str) -> None:
+    """Leave it to the first process to talk."""
+
+
+def _together(ranks: Ranks, device: torch.device, config: TrainConfig) -> str:
+    """Say how many processes train, and what they can't do together."""
+    if ranks.world == 1:
+        return ""
+    alone = device.type != "cuda" or not config.loop.sync_batch_norm
+    apart = "; batch normalisation is each process's own" if alone else ""
+    return f", {ranks.world} processes{apart}"
+
+
+def write_config(run: Path, config: TrainConfig) -> None:
+    """Write the effective configuration as a recipe, ``config.toml``."""
+    partial = run / ".config.toml.partial"
+    partial.write_text(to_toml(config), encoding="utf-8")
+    partial.replace(run / "config.toml")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,10 +145,12 @@ class Feed:
     """
 
     sources: Sequence[Source]
-    validated: CompositeStore
-    slots: NDArray[np.int64]
+    validated: Samples
+    slots: NDArray[np.integer]
     data: str
     settings: TrainRun
+    ranks: Ranks
+    device: torch.device
 
 
 def train_one(
@@ -136,13 +159,12 @@ def train_one(
     run: Path,
     config: TrainConfig,
     *,
-    pretrained: Mapping[Phase, Path],
+    pretrained: Mapping[str, Path],
     note: Callable[[str], None],
 ) -> PhaseResult:
     """Train one phase on the stores' training splits, validated on a validation split."""
-    settings, phase_config = feed.settings, config.phase(phase)
-    device = choose_device(settings.device)
-    stream = stream_of(phase, config, feed.sources, settings, device)
+    phase_config, ranks = config.phase(phase), feed.ranks
+    stream = stream_of(phase, config, feed)
     skipped: Counter[str] = Counter()
 
     def skip(damage: str) -> None:
@@ -152,21 +174,26 @@ def train_one(
 
     def batches(step: int) -> Iterator[Any]:  # the two sides name the types of a batch each
         start = step * phase_config.batch
-        return training_batches(feed.sources, stream, start=start, on_skip=skip)
+        return training_batches(
+            feed.sources, stream, start=start, rank=ranks.rank, world=ranks.world, on_skip=skip
+        )
+
+    chosen = evenly(feed.slots, config.loop.validation_samples)[ranks.rank :: ranks.world]
 
     def validation() -> Iterator[Any]:
-        return whole_samples(feed.validated, feed.slots, config.validation_samples)
+        return whole_samples(feed.validated, chosen)
 
     for _ in validation():  # what is damaged is better known now than hours later
         pass
 
-    with progress(str(phase), phase_config.steps, "step") as bar:
+    with progress(str(phase), phase_config.steps, "step", shown=ranks.first) as bar:
         result = train_phase(
             phase,
             config,
             run=run,
             batches=batches,
-            device=device,
+            device=feed.device,
+            ranks=ranks,
             validation=validation if len(feed.slots) else None,
             pretrained=pretrained,
             data=feed.data,
@@ -178,39 +205,55 @@ def train_one(
     return replace(result, skipped=skipped.total())
 
 
-def stream_of(
-    phase: Phase,
-    config: TrainConfig,
-    sources: Sequence[Source],
-    settings: TrainRun,
-    device: torch.device,
-) -> StreamConfig:
+def stream_of(phase: Phase, config: TrainConfig, feed: Feed) -> StreamConfig:
     """Return how a phase is fed."""
+    settings, phase_config = feed.settings, config.phase(phase)
+    near = all(isinstance(source.path, Path) for source in feed.sources)
     reader = ReaderConfig(
-        crop=crop_of(phase, config.phase(phase)),
+        crop=crop_of(phase_config),
         seed=f"{config.seed}/{phase}",
-        names=NEEDED[phase],
+        names=needed(phase, config),
         # Without an accelerator, composites are made by the processes that read.
-        composite_here=device.type == "cpu",
+        composite_here=feed.device.type == "cpu",
         on_damage=settings.on_damage,
-        threads=1 if all(isinstance(source.path, Path) for source in sources) else FAR_THREADS,
+        threads=1 if near else FAR_THREADS,
         cache=settings.cache,
     )
     return StreamConfig(
         reader=reader,
-        batch=config.phase(phase).batch,
+        batch=require_divisible(phase, phase_config.batch, phase_config.accumulate, feed.ranks),
         workers=settings.workers,
-        pinned=device.type == "cuda",
+        pinned=feed.device.type == "cuda",
     )
 
 
-def open_trainable(path: Location, cache: CacheConfig | None = None) -> CompositeStore:
-    """Open a store of composites that has a training split."""
+def needed(phase: Phase, config: TrainConfig) -> tuple[str, ...]:
+    """Return the arrays of a sample that a phase learns from."""
+    objective = OBJECTIVES[phase]
+    names = ["image"]
+    if not config.phase(phase).trimap_band:
+        names.append("trimap")
+    if objective.reads_alpha:
+        names.append("alpha")
+    if objective.reads_colours(config.losses):
+        names += ["foreground", "background"]
+    return tuple(names)
+
+
+def open_trainable(
+    path: Location,
+    config: TrainConfig,
+    phases: Sequence[Phase],
+    cache: CacheConfig | None = None,
+) -> Samples:
+    """Open a store that has a training split and what the losses of the phases read."""
     store = open_samples(path, access=Access(cache=cache))
-    if not isinstance(store, CompositeStore):
+    reads = any(OBJECTIVES[phase].reads_colours(config.losses) for phase in phases)
+    if reads and not isinstance(store, CompositeStore):
         raise TrainError(
             f"{path} holds {store.kind} photos, whose old backgrounds nobody knows: make "
-            "composites of them first, with `shm-data composite`"
+            "composites of them first, with `shm-data composite`, or compare what the matte makes "
+            "of the photo alone, with --set losses.composition=observed"
         )
     slots_of_split(store, "train")
     return store
@@ -226,17 +269,14 @@ def make_run(folder: Path) -> None:
         ) from error
 
 
-def crop_of(phase: Phase, config: PhaseConfig) -> CropConfig:
-    """Return how the crops of a phase are cut.
-
-    T-Net learns the store's own trimaps, alone and end to end. M-Net alone is given trimaps drawn
-    anew each time, with a random band: the paper found that crucial (arXiv 1809.01354, 4.2).
-    """
-    band = (2, max(4, config.crop // 20)) if phase is Phase.MNET else None
+def crop_of(config: PhaseConfig) -> CropConfig:
+    """Return how the crops of a phase are cut."""
+    band = config.trimap_band
     return CropConfig(
         sides=config.crop_sizes,
         size=config.crop,
         centred_on_unknown=config.centred_on_unknown,
-        band=band,
+        flip=config.flip,
+        band=(band[0], band[1]) if band else None,
         jitter=config.jitter,
     )

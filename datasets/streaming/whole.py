@@ -15,16 +15,20 @@ JUDGED = ("image", "alpha", "trimap")
 """The arrays that a matte is judged by."""
 
 
-def whole_samples(
-    store: Samples, slots: NDArray[np.integer], limit: int | None = None
-) -> Iterator[dict[str, Any]]:
+def evenly(slots: NDArray[np.integer], limit: int) -> NDArray[np.integer]:
+    """Return at most `limit` of the slots, taken evenly from all."""
+    if limit >= len(slots):
+        return slots
+    chosen: NDArray[np.integer] = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
+    return chosen
+
+
+def whole_samples(store: Samples, slots: NDArray[np.integer]) -> Iterator[dict[str, Any]]:
     """Yield what a matte is judged by, of some samples, whole and one at a time.
 
     uint8 tensors, in batches of one: ``image`` (1, 3, H, W); ``alpha``, ``trimap`` (1, 1, H, W);
-    ``id`` and ``size``. With a `limit`, samples are taken evenly from all.
+    ``id`` and ``size``.
     """
-    if limit is not None and limit < len(slots):
-        slots = slots[np.linspace(0, len(slots) - 1, limit).round().astype(int)]
     for slot in slots.tolist():
         sample = open_sample(store, slot)
         try:

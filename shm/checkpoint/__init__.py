@@ -10,6 +10,8 @@ the new one, whole. Nothing that could run code is ever unpickled.
 import hashlib
 import io
 import pickle
+import sys
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,18 +28,19 @@ from shm.checkpoint.pointer import (
     CheckpointError,
     Pointer,
     brief,
+    keep_older,
     pointers_to,
     read_pointer,
     remove_leftovers,
     write_durably,
     write_pointer,
 )
-from shm.models import SemanticHumanMatting, build_mnet, build_tnet
+from shm.models import MattingModel, build_model
 
 __all__ = [
     "CheckpointError",
     "Metadata",
-    "last_step",
+    "last_metadata",
     "load_model",
     "load_state",
     "load_weights",
@@ -48,8 +51,8 @@ __all__ = [
     "save",
 ]
 
-PREFIXES = ("tnet.", "mnet.")
-"""Each tensor's name says whose it is."""
+LAST_PHASES = ("end-to-end", "stage-3")
+"""Folders of the phases that end a recipe: what a run's folder stands for."""
 
 
 def save(
@@ -59,6 +62,7 @@ def save(
     weights: Mapping[str, Tensor],
     metadata: Metadata,
     state: Mapping[str, Any] | None = None,
+    keep: int = 1,
 ) -> Path:
     """Write a checkpoint and make `name` point to it; return the file of weights.
 
@@ -71,17 +75,19 @@ def save(
     name : str
         ``"last"`` or ``"best"``.
     weights : dict of tensors
-        Names begin with one of `PREFIXES`.
     metadata : Metadata
     state : dict, optional
         Tensors and plain values that training goes on from.
+    keep : int
+        How many of the newest checkpoints to keep; older ones have pointers ``step-00000100.json``.
 
     Raises
     ------
     CheckpointError
-        The name is another, a weight's name begins otherwise, or the disk refuses.
+        The name is another, or the disk refuses.
     """
-    _check_names(name, weights)
+    if name not in NAMES:
+        raise CheckpointError(f"a checkpoint is called {' or '.join(NAMES)}, not {name!r}")
     stem = f"{name}-{metadata.step:08d}"
     content = with_metadata(weights, metadata)
     digest = hashlib.sha256(content).hexdigest()
@@ -98,6 +104,8 @@ def save(
         for each, content in files.items():
             write_durably(folder / each, content)
         pointer = Pointer(weights=file, state=state_file, sha256=digests)
+        if name == "last":
+            keep_older(folder, name, stem, keep)
         write_pointer(folder / f"{name}.json", pointer)
         remove_leftovers(folder, name)
     except OSError as error:
@@ -105,11 +113,11 @@ def save(
     return folder / file
 
 
-def last_step(folder: Path, name: str = "last") -> int | None:
-    """Return the step of a folder's checkpoint, None where there is none."""
+def last_metadata(folder: Path, name: str = "last") -> Metadata | None:
+    """Return what a folder's checkpoint says of itself, None where there is none."""
     if not (folder / f"{name}.json").exists():
         return None
-    return read_metadata(resolve(folder / f"{name}.json")).step
+    return read_metadata(resolve(folder / f"{name}.json"))
 
 
 def resolve(path: Path, prefer: str = "best") -> Path:
@@ -118,7 +126,8 @@ def resolve(path: Path, prefer: str = "best") -> Path:
     Parameters
     ----------
     path : Path
-        A .safetensors file, a pointer, a phase's folder, or a run's (its end-to-end phase counts).
+        A .safetensors file, a pointer, a phase's folder, or a run's (its last phase counts:
+        ``end-to-end`` or ``stage-3``).
     prefer : str
         ``"best"`` or ``"last"``, where the path is a folder; the other where there is only one.
 
@@ -128,7 +137,7 @@ def resolve(path: Path, prefer: str = "best") -> Path:
         There is none.
     """
     if path.is_file():
-        if path.name in {f"{name}.json" for name in NAMES}:
+        if path.suffix == ".json":
             return path.parent / read_pointer(path).weights
         if path.suffix != ".safetensors":
             raise CheckpointError(
@@ -138,7 +147,8 @@ def resolve(path: Path, prefer: str = "best") -> Path:
         return path
     if not path.is_dir():
         raise CheckpointError(f"{path}: no such checkpoint")
-    folder = path / "end-to-end" if (path / "end-to-end").is_dir() else path
+    ended = [path / name for name in LAST_PHASES if (path / name).is_dir()]
+    folder = ended[0] if ended else path
     for name in (prefer, *NAMES):
         if (folder / f"{name}.json").exists():
             return folder / read_pointer(folder / f"{name}.json").weights
@@ -206,8 +216,8 @@ def load_state(path: Path) -> dict[str, Any]:
     return dict(state)
 
 
-def load_model(path: Path, device: torch.device | str = "cpu") -> SemanticHumanMatting:
-    """Load nets that predict: both of them, or T-Net alone.
+def load_model(path: Path, device: torch.device | str = "cpu") -> MattingModel:
+    """Load a model that predicts; see its `needs_trimap`.
 
     Parameters
     ----------
@@ -217,23 +227,18 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> SemanticHumanM
 
     Returns
     -------
-    SemanticHumanMatting
+    MattingModel
         In evaluation.
 
     Raises
     ------
     CheckpointError
-        As `load_weights`, or it holds an M-Net alone, which can't see a photo without a trimap.
+        As `load_weights`.
     """
     weights, metadata = load_weights(resolve(path))
-    if metadata.tnet is None:
-        raise CheckpointError(
-            f"{path}: an M-Net alone, which needs a T-Net: give an end-to-end checkpoint"
-        )
-    tnet, _ = build_tnet(metadata.tnet, weights="scratch")
-    mnet = None if metadata.mnet is None else build_mnet(metadata.mnet, weights="scratch")[0]
-    model = SemanticHumanMatting(tnet, mnet)
-    put_weights(model, weights, f"{path} ({metadata.tnet}, {metadata.mnet})")
+    model = build_model(metadata.model)
+    named = (getattr(metadata.model, net) for net in ("tnet", "mnet", "dim"))
+    put_weights(model, weights, f"{path} ({', '.join(net for net in named if net)})")
     return model.to(device).eval()
 
 
@@ -256,17 +261,18 @@ def put_weights(net: nn.Module, weights: Mapping[str, Tensor], source: str) -> N
     net.load_state_dict(dict(weights))
 
 
-def _check_names(name: str, weights: Mapping[str, Tensor]) -> None:
-    if name not in NAMES:
-        raise CheckpointError(f"a checkpoint is called {' or '.join(NAMES)}, not {name!r}")
-    strange = [key for key in weights if not key.startswith(PREFIXES)]
-    if strange:
-        raise CheckpointError(
-            f"the weights {strange[0]} are of no net: their names begin with tnet. or mnet."
-        )
-
-
 def _pickled(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_interned(state), buffer)
     return buffer.getvalue()
+
+
+def _interned(value: Any) -> Any:  # noqa: ANN401
+    """Make equal strings one object: a pickle says of each whether it is an earlier one."""
+    if isinstance(value, str):
+        return sys.intern(str(value))
+    if type(value) in (dict, OrderedDict):
+        return {_interned(key): _interned(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_interned(each) for each in value)
+    return value

@@ -12,8 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from shm.checkpoint.pointer import FORMAT, CheckpointError, brief, other_format
-from shm.models import ModelError
-from shm.models.build import parameters
+from shm.models import ModelConfig, ModelError, parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,21 +24,26 @@ class Metadata:
     phase : str
         In which it was trained.
     step : int
-    tnet, mnet : str or None
-        Names of the nets whose weights are in it. Their hyper-parameters are written beside them,
-        and compared when the weights are loaded.
+    model : ModelConfig
+        The nets whose weights are in it. Their hyper-parameters are written beside them, and
+        compared when the weights are loaded.
+    stopped_early : bool
+        The phase was ended since validations no longer improved.
     config : dict
         The effective configuration of the run, as JSON holds it: tuples come back as lists.
     figures : dict
         Validation figures by region and metric, where it was validated.
+    start : dict
+        What each net began with: which tensors were loaded, from where, and which were not.
     """
 
     phase: str
     step: int
-    tnet: str | None = None
-    mnet: str | None = None
+    model: ModelConfig
+    stopped_early: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    start: Mapping[str, Any] = field(default_factory=dict)
 
 
 def with_metadata(weights: Mapping[str, Tensor], metadata: Metadata) -> bytes:
@@ -48,7 +52,7 @@ def with_metadata(weights: Mapping[str, Tensor], metadata: Metadata) -> bytes:
         **asdict(metadata),
         "format": FORMAT,
         "figures": _without_nan(metadata.figures),
-        "parameters": _parameters(metadata),
+        "parameters": _parameters(metadata.model),
     }
     tensors = {key: weights[key].detach().cpu().contiguous() for key in sorted(weights)}
     # The library keeps metadata in a hash map: with a single entry the bytes are always the same.
@@ -73,39 +77,34 @@ def read_metadata(path: Path) -> Metadata:
         if written != FORMAT:
             raise other_format(path, written)
         hyper = about.pop("parameters")
-        figures = about.pop("figures")
-        metadata = Metadata(**about, figures=_with_nan(figures))
-        _check_parameters(path, metadata, hyper)
+        figures = _with_nan(about.pop("figures"))
+        model = ModelConfig(**about.pop("model"))
+        metadata = Metadata(**about, model=model, figures=figures)
+        _check_parameters(path, model, hyper)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: {_not_ours(path, error)}") from error
+    except ModelError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of shm ({brief(error)})") from error
     return metadata
 
 
-def _parameters(metadata: Metadata) -> dict[str, Any]:
+def _parameters(model: ModelConfig) -> dict[str, Any]:
     """Return the hyper-parameters of the nets, as JSON brings them back."""
-    found = {}
-    if metadata.tnet is not None:
-        found["tnet"] = parameters("T-Net", metadata.tnet)
-    if metadata.mnet is not None:
-        found["mnet"] = parameters("M-Net", metadata.mnet)
-    plain: dict[str, Any] = json.loads(json.dumps(found))
+    plain: dict[str, Any] = json.loads(json.dumps(parameters(model)))
     return plain
 
 
-def _check_parameters(path: Path, metadata: Metadata, written: Mapping[str, Any]) -> None:
-    try:
-        known = _parameters(metadata)
-    except ModelError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    for net in ("tnet", "mnet"):
+def _check_parameters(path: Path, model: ModelConfig, written: Mapping[str, Any]) -> None:
+    known = _parameters(model)
+    for net in sorted({*known, *written}):
         if written.get(net) == known.get(net):
             continue
         raise CheckpointError(
-            f"{path}: its {net} {getattr(metadata, net)} has the hyper-parameters "
+            f"{path}: its {net} {getattr(model, net, None)} has the hyper-parameters "
             f"{written.get(net)}, this version's has {known.get(net)}: "
             "use the version that wrote it"
         )

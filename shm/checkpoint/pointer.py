@@ -9,8 +9,11 @@ from pathlib import Path
 
 from shm.pipeline.errors import ShmError
 
-FORMAT = 1
+FORMAT = 2
 NAMES = ("best", "last")
+
+OLDER = "step-"
+"""What the pointers of older checkpoints are called, before their step."""
 
 
 class CheckpointError(ShmError, ValueError):
@@ -85,15 +88,50 @@ def write_pointer(path: Path, pointer: Pointer) -> None:
 
 def pointers_to(weights: Path) -> Iterator[Pointer]:
     """Yield the pointers beside a file of weights that name it."""
-    for name in NAMES:
-        path = weights.with_name(f"{name}.json")
+    names = [weights.with_name(f"{name}.json") for name in NAMES]
+    for path in [*names, *older_pointers(weights.parent)]:
         if path.exists() and (pointer := read_pointer(path)).weights == weights.name:
             yield pointer
 
 
+def older_pointers(folder: Path) -> list[Path]:
+    """Return the pointers of a folder's older checkpoints, the oldest first."""
+    return sorted(folder.glob(f"{OLDER}*.json"))
+
+
+def keep_older(folder: Path, name: str, stem: str, keep: int) -> None:
+    """Give what `name` points to a pointer of its own before it points to `stem`; keep the newest.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+    stem : str
+        Of the new checkpoint; older pointers to the same step or later ones are dropped: their run
+        went on from before it.
+    keep : int
+        How many checkpoints to keep, with the new one.
+    """
+    path = folder / f"{name}.json"
+    if keep > 1 and path.exists():
+        pointer = read_pointer(path)
+        older = pointer.weights.removeprefix(f"{name}-").split("-")[0]
+        write_pointer(folder / f"{OLDER}{older}.json", pointer)
+    new = stem.removeprefix(f"{name}-")
+    there = older_pointers(folder)
+    later = [each for each in there if each.stem.removeprefix(OLDER) >= new]
+    earlier = [each for each in there if each not in later]
+    for each in later + earlier[: max(0, len(earlier) - (keep - 1))]:
+        each.unlink(missing_ok=True)
+
+
 def remove_leftovers(folder: Path, name: str) -> None:
-    """Delete what a kill may have left: files that the pointer of this name doesn't name."""
-    kept = read_pointer(folder / f"{name}.json").sha256
+    """Delete what a kill may have left: files that no pointer names any more."""
+    kept = {
+        file
+        for path in (folder / f"{name}.json", *older_pointers(folder))
+        for file in read_pointer(path).sha256
+    }
     for pattern in (f"{name}-*.safetensors", f"{name}-*.state.pt", f".{name}[-.]*.partial"):
         for file in folder.glob(pattern):
             if file.name not in kept:

@@ -1,6 +1,7 @@
 """``shm train``."""
 
-from dataclasses import replace
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ from shm.commands.options import (
     say,
 )
 from shm.pipeline.errors import ShmError
-from shm.training.config import Phase
-from shm.training.presets import PRESETS
+from shm.training.phases import Phase
+from shm.training.ranks import in_torchrun, is_first
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
@@ -51,20 +52,29 @@ class MixError(ShmError, ValueError):
 
 
 @click.command()
-@click.argument("store", type=STORE)
-@click.option("--run", type=ANY_PATH, required=True, help="Folder of the run.")
+@click.argument("store", type=STORE, required=False)
+@click.option("--run", type=ANY_PATH, help="Folder of the run.")
 @click.option(
     "--phase",
     type=click.Choice([*map(str, Phase), "all"]),
     default="all",
-    help="Train one phase, or all three in their order.",
+    help="Train one phase, or all of the recipe in their order.",
 )
 @click.option(
     "--preset",
-    type=click.Choice(list(PRESETS)),
+    metavar="NAME|FILE",
     default="light",
-    help="light: small nets, minutes on a laptop; paper: PSPNet-50 and VGG16, for a GPU.",
+    help="The recipe. light: small nets, minutes on a laptop; paper: PSPNet-50 and VGG16, for a "
+    "GPU; dim, dim-light: Deep Image Matting; or a TOML file.",
 )
+@click.option(
+    "--set",
+    "changes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change a value of the recipe, as in losses.gamma=0.3 or phases.*.batch=4.",
+)
+@click.option("--print-config", is_flag=True, help="Print the recipe as TOML, and train nothing.")
 @click.option(
     "--steps", type=click.IntRange(min=1), help="Steps of each phase.  [default: preset's]"
 )
@@ -72,11 +82,30 @@ class MixError(ShmError, ValueError):
 @click.option("--crop", type=click.IntRange(min=32), help="Side of a crop.  [default: preset's]")
 @click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), help="[default: preset's]")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), help="Steps.  [default: preset's]")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    help="How many of the newest checkpoints to keep, beside the best.  [default: preset's]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    help="Of what the nets compute.  [default: preset's]",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the nets with torch.compile.")
 @click.option("--from-scratch", is_flag=True, help="Start the encoders from random weights.")
 @click.option("--tnet-weights", metavar="FILE", help="ImageNet weights of T-Net's encoder.")
 @click.option("--mnet-weights", metavar="FILE", help="ImageNet weights of M-Net's encoder.")
-@click.option("--tnet", type=ANY_PATH, help="End to end: a T-Net from elsewhere than the run.")
-@click.option("--mnet", type=ANY_PATH, help="End to end: an M-Net from elsewhere than the run.")
+@click.option("--dim-weights", metavar="FILE", help="ImageNet weights of DIM's encoder.")
+@click.option("--tnet", type=ANY_PATH, help="Start T-Net from this checkpoint or run.")
+@click.option("--mnet", type=ANY_PATH, help="Start M-Net from this checkpoint or run.")
+@click.option("--dim", type=ANY_PATH, help="Start DIM from this checkpoint or run.")
+@click.option("--no-fusion", is_flag=True, help="Ablation: M-Net's alpha as it is, unfused.")
+@click.option("--no-trimap-loss", is_flag=True, help="Ablation: end to end without T-Net's loss.")
+@click.option(
+    "--no-end-to-end", is_flag=True, help="Ablation: join the nets as they were trained apart."
+)
+@click.option("--skips", is_flag=True, help="Add the encoder's features in DIM's decoder.")
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
 @click.option(
     "--workers",
@@ -104,30 +133,44 @@ class MixError(ShmError, ValueError):
     help="At training samples that can't be read: stop, or take others and count them.",
 )
 @cache_options
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Seed of every choice.  [default: preset's]"
+)
 @JSON
-def command(store: "Location", run: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    """Train Semantic Human Matting on the composites of STORE, in its three phases.
+def command(store: "Location | None", run: Path | None, **options: Any) -> None:  # noqa: ANN401
+    """Train Semantic Human Matting or Deep Image Matting on the composites of STORE.
 
-    T-Net learns trimaps, M-Net alphas from true trimaps, and end to end both learn together,
-    starting from the best of each. Stopped at any moment, the same command carries on; a finished
-    phase is passed over.
+    Semantic Human Matting has three phases: T-Net learns trimaps, M-Net alphas from true trimaps,
+    and end to end both learn together, starting from the best of each. Deep Image Matting has
+    stages 0 to 3. Stopped at any moment, the same command carries on; a finished phase is passed
+    over. Several processes: torchrun --nproc-per-node 2 --no-python shm train ...
 
     \b
     shm train train.zarr --run runs/first
     shm train train.zarr --run runs/paper --preset paper --device cuda --workers 4
+    shm train train.zarr --run runs/dim --preset dim --skips --set losses.gamma=0.3
+    shm train --preset paper --print-config > mine.toml
     shm train s3://bucket/train.zarr --run runs/far --cache /scratch/cache --mix animals.zarr=0.5
     """  # noqa: D301
+    from shm.training.presets import load_recipe, to_toml
+
+    config = load_recipe(options["preset"], [*changes_of(options), *options["changes"]])
+    if options["print_config"]:
+        click.echo(to_toml(config), nl=False)
+        return
+    if store is None:
+        raise click.UsageError("Missing argument 'STORE'.")
+    if run is None:
+        raise click.UsageError("Missing option '--run'.")
+    train_on(store, run, config, options)
+
+
+def train_on(store: "Location", run: Path, config: Any, options: dict[str, Any]) -> None:  # noqa: ANN401
+    """Train, and say what came of it."""
     from shm.datasets.streaming.sources import Source
     from shm.workflows.train import TrainRun, train
 
-    config = configure(options)
-    phases = list(Phase) if options["phase"] == "all" else [Phase(options["phase"])]
-    pretrained = {
-        phase: options[name]
-        for phase, name in ((Phase.TNET, "tnet"), (Phase.MNET, "mnet"))
-        if options[name] is not None
-    }
+    phases = config.recipe if options["phase"] == "all" else [Phase(options["phase"])]
     settings = TrainRun(
         device=options["device"],
         workers=options["workers"],
@@ -136,8 +179,11 @@ def command(store: "Location", run: Path, as_json: bool, **options: Any) -> None
     )
     sources = [Source(path=store)]
     sources += [Source(path=path, weight=weight) for path, weight in options["mix"]]
+    pretrained = {net: options[net] for net in NETS if options[net] is not None}
     results = train(sources, run, config, phases, settings, pretrained=pretrained, note=say)
-    if as_json:
+    if in_torchrun() and not is_first():
+        return
+    if options["as_json"]:
         print_json(
             {
                 "run": str(run),
@@ -157,27 +203,47 @@ def command(store: "Location", run: Path, as_json: bool, **options: Any) -> None
     say(f"next: shm evaluate {results[-1].folder} {store}")
 
 
-def configure(options: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Return the preset with what the options change of it."""
-    from shm.training.config import from_dict
+NETS = ("tnet", "mnet", "dim")
 
-    base = PRESETS[options["preset"]]
-    changes: dict[str, Any] = {"seed": options["seed"]}
-    for net in ("tnet", "mnet"):
-        if options["from_scratch"]:
-            changes[f"{net}_weights"] = "scratch"
-        if options[f"{net}_weights"]:
-            changes[f"{net}_weights"] = options[f"{net}_weights"]
-    if options["checkpoint_every"]:
-        changes["checkpoint_every"] = options["checkpoint_every"]
-    phase: dict[str, Any] = {
-        name: options[name] for name in ("steps", "batch", "crop") if options[name]
-    }
+VALUES = {
+    "steps": "phases.*.steps",
+    "batch": "phases.*.batch",
+    "crop": "phases.*.crop",
+    "learning_rate": "phases.*.optimiser.learning_rate",
+    "checkpoint_every": "loop.checkpoint_every",
+    "keep": "loop.keep",
+    "precision": "loop.precision",
+    "seed": "seed",
+}
+"""Options whose value is one of the recipe's."""
+
+FLAGS = {
+    "compiled": "loop.compile=true",
+    "no_fusion": "model.fusion=false",
+    "no_trimap_loss": "losses.trimap_weight=0.0",
+    "no_end_to_end": "phases.end-to-end.steps=0",
+    "skips": "model.skips=true",
+}
+"""Options that stand for a change of the recipe."""
+
+
+def changes_of(options: dict[str, Any]) -> Iterator[str]:
+    """Yield what the options change of a recipe, as ``--set`` has it."""
+    from shm.training.presets import read_toml
+
+    yield from (
+        f"{key}={options[name]}" for name, key in VALUES.items() if options[name] is not None
+    )
+    yield from (change for name, change in FLAGS.items() if options[name])
     if options["colour_jitter"] is not None:
         share = options["colour_jitter"]
-        strengths = dict.fromkeys(("brightness", "contrast", "saturation"), share)
-        phase["jitter"] = strengths | {"hue": share / 10}
-    if options["learning_rate"]:
-        phase["optimiser"] = {"learning_rate": options["learning_rate"]}
-    names = ("tnet", "mnet", "end_to_end")
-    return from_dict({**changes, "phases": dict.fromkeys(names, phase)}, replace(base))
+        for name in ("brightness", "contrast", "saturation"):
+            yield f"phases.*.jitter.{name}={share}"
+        yield f"phases.*.jitter.hue={share / 10}"
+    if options["from_scratch"]:
+        for net in read_toml(options["preset"]).get("weights", {}):
+            yield f"weights.{net}=scratch"
+    for net in NETS:
+        if options[f"{net}_weights"]:
+            # Quoted as TOML: a file may be called 1e5.
+            yield f"weights.{net}={json.dumps(options[f'{net}_weights'])}"

@@ -68,15 +68,25 @@ class Window:
 
     def of(self, pixels: Tensor, side: int) -> Tensor:
         """Cut the window from (C, H, W) and resize it to (C, side, side); gradients flow."""
-        cut = pixels[:, self.top : self.top + self.side, self.left : self.left + self.side]
-        if self.mirrored:
-            cut = cut.flip(-1)
+        cut = self._cut(pixels)
         if self.side == side:
             return cut
         resized = F.interpolate(
             cut[None], (side, side), mode="bilinear", antialias=True, align_corners=False
         )
         return resized[0]
+
+    def classes_of(self, classes: Tensor, side: int) -> Tensor:
+        """Cut the window from class indices (H, W); each pixel of (side, side) is its nearest's."""
+        cut = self._cut(classes)
+        if self.side == side:
+            return cut
+        resized = F.interpolate(cut[None, None].float(), (side, side), mode="nearest-exact")
+        return resized[0, 0].to(classes.dtype)
+
+    def _cut(self, pixels: Tensor) -> Tensor:
+        cut = pixels[..., self.top : self.top + self.side, self.left : self.left + self.side]
+        return cut.flip(-1) if self.mirrored else cut
 
 
 def draw_window(classes: Tensor, sides: Sequence[int], rng: np.random.Generator) -> Window:
@@ -120,8 +130,8 @@ def matte_crops(
     Returns
     -------
     batch : Batch
-        Image, alpha, foreground and background cropped to (side, side); the trimap as it was, for
-        its loss is taken over all that T-Net saw.
+        Image, classes, alpha, foreground and background of (side, side); the one-hot trimap, which
+        M-Net is not given here, as it was.
     probabilities : float (B, 3, side, side)
 
     References
@@ -138,12 +148,14 @@ def matte_crops(
     def cut(pixels: Tensor) -> Tensor:
         return torch.stack([w.of(p, side) for w, p in zip(windows, pixels, strict=True)])
 
-    true = batch.matte
     cropped = replace(
         batch,
         image=cut(batch.image),
-        alpha=cut(true.alpha),
-        foreground=cut(true.foreground),
-        background=cut(true.background),
+        classes=torch.stack(
+            [w.classes_of(c, side) for w, c in zip(windows, batch.classes, strict=True)]
+        ),
+        alpha=cut(batch.true_alpha),
+        foreground=None if batch.foreground is None else cut(batch.foreground),
+        background=None if batch.background is None else cut(batch.background),
     )
     return cropped, cut(probabilities)

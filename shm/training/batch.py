@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ __all__ = [
     "LAYOUT",
     "Batch",
     "BatchError",
-    "Matte",
     "RawBatch",
     "RawSamples",
     "classes_of",
@@ -28,15 +26,7 @@ __all__ = [
 ]
 
 LAYOUT = torch.channels_last
-"""How nets and batches lie in memory: convolutions of few channels take half the time on a CPU."""
-
-
-class Matte(NamedTuple):
-    """What a matte is trained on: `alpha` (B, 1, H, W), `foreground`, `background` (B, 3, H, W)."""
-
-    alpha: Tensor
-    foreground: Tensor
-    background: Tensor
+"""How images lie in memory by default: convolutions of few channels take half the time on a CPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +44,8 @@ class Batch:
     ids : strings
     alpha : (B, 1, H, W) or None
     foreground, background : (B, 3, H, W) or None
-        True colours, RGB. T-Net trains without them and without alpha.
+        True colours, RGB. T-Net trains without them and without alpha, and alpha losses without
+        colours.
     """
 
     image: Tensor
@@ -66,16 +57,14 @@ class Batch:
     background: Tensor | None = None
 
     @property
-    def matte(self) -> Matte:
-        """Alpha and true colours; raises `BatchError` where the batch was made without them."""
-        alpha, foreground, background = self.alpha, self.foreground, self.background
-        if alpha is None or foreground is None or background is None:
-            lacking = [name for name in Matte._fields if getattr(self, name) is None]
+    def true_alpha(self) -> Tensor:
+        """The true alpha; raises `BatchError` where the batch was made without it."""
+        if self.alpha is None:
             raise BatchError(
-                f"this batch ({', '.join(self.ids[:3])} …) has no {' and no '.join(lacking)}, "
-                "which a loss on mattes needs: train on a store of composites"
+                f"this batch ({', '.join(self.ids[:3])} …) has no alpha, which a loss on mattes "
+                "needs: train on a store with alphas"
             )
-        return Matte(alpha, foreground, background)
+        return self.alpha
 
     def record_stream(self, stream: torch.Stream) -> None:
         """Keep the memory until what `stream` has been given to do so far is done."""
@@ -85,7 +74,14 @@ class Batch:
                 value.record_stream(stream)
 
 
-def to_device(raw: RawBatch, device: torch.device, size: int, *, mattes: bool = True) -> Batch:
+def to_device(
+    raw: RawBatch,
+    device: torch.device,
+    size: int,
+    *,
+    mattes: bool = True,
+    layout: torch.memory_format = LAYOUT,
+) -> Batch:
     """Move a batch of crops to the device and make it what the nets read.
 
     All but the move happens on the device: backgrounds are enlarged, images composited, squares
@@ -99,7 +95,10 @@ def to_device(raw: RawBatch, device: torch.device, size: int, *, mattes: bool = 
     size : int
         Side in pixels of what the nets are given.
     mattes : bool
-        Whether `Batch.matte` is needed; without it, its planes serve for image and trimap only.
+        Whether alpha and true colours are needed, where there are any; without them their planes
+        serve for image and trimap only.
+    layout : torch.memory_format
+        Of the images.
 
     Raises
     ------
@@ -120,7 +119,7 @@ def to_device(raw: RawBatch, device: torch.device, size: int, *, mattes: bool = 
     colours = jittered([scaled[name] for name in names], [crop["jitter"] for crop in crops])
     rgb = dict(zip(names, colours, strict=True))
     return Batch(
-        image=normalise(rgb["image"]).contiguous(memory_format=LAYOUT),
+        image=normalise(rgb["image"]).contiguous(memory_format=layout),
         classes=labels,
         trimap=one_hot(labels),
         ids=ids,

@@ -1,77 +1,31 @@
 """What decides a training run: frozen settings, checked as they are made."""
 
-import difflib
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from enum import StrEnum
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import dacite
 
 from shm.losses import LossConfig
+from shm.models.config import ModelConfig
 from shm.pipeline.errors import ShmError
 from shm.pipeline.jitter import JitterConfig
+from shm.training.checks import ConfigError, at_least, below, nearest, one_of
+from shm.training.optimiser import OptimiserConfig
+from shm.training.phases import Phase
 
-Schedule = Literal["constant", "cosine"]
+__all__ = [
+    "ConfigError",
+    "LoopConfig",
+    "PhaseConfig",
+    "Precision",
+    "TrainConfig",
+    "from_dict",
+    "merged",
+    "to_dict",
+]
 
-
-class ConfigError(ShmError, ValueError):
-    """A setting is unknown, has the wrong type or lies out of bounds."""
-
-
-class Phase(StrEnum):
-    """The three trainings of Semantic Human Matting, in their order (arXiv 1809.01354, 4.2)."""
-
-    TNET = "tnet"
-    MNET = "mnet"
-    END_TO_END = "end-to-end"
-
-
-def _at_least(bound: float, **settings: float) -> None:
-    for name, value in settings.items():
-        if not value >= bound:  # written so that a NaN fails too
-            raise ConfigError(f"{name} is {value}: give at least {bound:g}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimiserConfig:
-    """Adam, and how its learning rate goes over the steps.
-
-    Parameters
-    ----------
-    learning_rate : float
-        The paper's is 1e-5, for nets that start from ImageNet.
-    schedule : ``"constant"`` (the paper's) or ``"cosine"``
-        Constant, or falling to zero along half a cosine.
-    warmup : int
-        Steps over which the rate rises from zero first.
-    betas : two floats in [0, 1)
-        Decay of the running means of the gradient and of its square.
-    weight_decay : float
-        The paper names none.
-    """
-
-    learning_rate: float
-    schedule: Schedule = "constant"
-    warmup: int = 0
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        _at_least(0, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
-        _at_least(0, warmup=self.warmup)
-        if self.schedule not in get_args(Schedule):
-            known = ", ".join(get_args(Schedule))
-            raise ConfigError(f"schedule is {self.schedule!r}: choose one of {known}")
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise ConfigError(f"betas are {self.betas}: each lies in [0, 1)")
-
-    def rate(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step, 0 .. steps - 1."""
-        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
-        fall = (1 + math.cos(math.pi * step / steps)) / 2 if self.schedule == "cosine" else 1.0
-        return self.learning_rate * warm * fall
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +34,13 @@ class PhaseConfig:
 
     Parameters
     ----------
-    steps, batch : int
-        Steps of the optimiser, and crops in each.
+    steps : int
+        Of the optimiser. 0: the nets are joined and judged as the earlier phases left them.
+    batch : int
+        Crops of a step, of all processes together.
+    accumulate : int
+        Parts in which each process takes its share of the batch one after the other, for less
+        memory: their gradients add up to the same.
     optimiser : OptimiserConfig
     crop : int
         Side in pixels of the squares that make a batch.
@@ -90,35 +49,64 @@ class PhaseConfig:
         sample. Empty: any side from `crop` to the sample's shorter side.
     centred_on_unknown : bool
         Cut around a pixel of the unknown region rather than anywhere.
+    flip : bool
+        Mirror half of the crops.
     rotation : float
         Largest random rotation, in degrees to either side. T-Net's phase only.
     jitter : JitterConfig
         How strongly colours vary; the papers leave them alone.
+    trimap_band : two ints, or none
+        Least and most pixels by which the trimap's unknown region reaches inwards and outwards,
+        drawn anew for each crop. None: the store's trimaps.
     matte_crop : int
         Side in pixels of what M-Net sees end to end, cut from what T-Net saw; 0: M-Net sees it all.
     matte_crop_sizes : ints
         Sides of the squares that are cut for it and resized to `matte_crop`, one drawn for each.
+    ema : float in [0, 1)
+        Decay of the exponential moving average of the weights, which then are what is validated
+        and kept as the best; 0: none.
+    freeze_batch_norm : bool
+        Leave the running statistics of batch normalisation as they are, and normalise by them.
+    patience : int
+        Stop early after so many validations without a new best; 0: never.
     """
 
     steps: int
     batch: int
     optimiser: OptimiserConfig
     crop: int
+    accumulate: int = 1
     crop_sizes: tuple[int, ...] = ()
     centred_on_unknown: bool = True
+    flip: bool = True
     rotation: float = 0.0
     jitter: JitterConfig = field(default_factory=JitterConfig)
+    trimap_band: tuple[int, ...] = ()
     matte_crop: int = 0
     matte_crop_sizes: tuple[int, ...] = ()
+    ema: float = 0.0
+    freeze_batch_norm: bool = False
+    patience: int = 0
 
     def __post_init__(self) -> None:
-        _at_least(1, steps=self.steps, batch=self.batch)
-        _at_least(
+        at_least(0, steps=self.steps, rotation=self.rotation, patience=self.patience)
+        at_least(1, batch=self.batch, accumulate=self.accumulate)
+        below(1, ema=self.ema)
+        at_least(
             32, crop=self.crop, **{f"crop_sizes[{i}]": s for i, s in enumerate(self.crop_sizes)}
         )
-        _at_least(0, rotation=self.rotation)
+        if self.batch % self.accumulate:
+            raise ConfigError(
+                f"accumulate is {self.accumulate}: it must divide batch, which is {self.batch}"
+            )
+        band = self.trimap_band
+        if band and (len(band) != 2 or not 0 <= band[0] <= band[1]):
+            raise ConfigError(
+                f"trimap_band is {list(band)}: give the least and the most pixels, as in [2, 16], "
+                "or none"
+            )
         if self.matte_crop:
-            _at_least(32, matte_crop=self.matte_crop)
+            at_least(32, matte_crop=self.matte_crop)
         if bool(self.matte_crop) != bool(self.matte_crop_sizes):
             raise ConfigError("matte_crop and matte_crop_sizes go together: give both or neither")
         for size in self.matte_crop_sizes:
@@ -129,12 +117,49 @@ class PhaseConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phases:
-    """The configuration of each phase."""
+class LoopConfig:
+    """How the loop runs, whatever it trains.
 
-    tnet: PhaseConfig
-    mnet: PhaseConfig
-    end_to_end: PhaseConfig
+    Parameters
+    ----------
+    precision : ``"fp32"``, ``"bf16"`` or ``"fp16"``
+        Of what nets compute; weights and losses stay fp32. fp16 scales its losses.
+    channels_last : bool
+        Keep the channels of a pixel together in memory.
+    compile : bool
+        Compile the nets with `torch.compile` first.
+    sync_batch_norm : bool
+        Normalise over the batches of all processes, on GPUs.
+    log_every, validate_every, picture_every, checkpoint_every : int
+        Steps between two log lines, validations, picture grids and checkpoints.
+    validation_samples : int
+        How many samples of the validation split each validation takes, evenly from it.
+    keep : int
+        How many of the newest checkpoints to keep, beside the best.
+    """
+
+    precision: Precision = "fp32"
+    channels_last: bool = True
+    compile: bool = False
+    sync_batch_norm: bool = True
+    log_every: int = 10
+    validate_every: int = 500
+    validation_samples: int = 64
+    picture_every: int = 500
+    checkpoint_every: int = 100
+    keep: int = 1
+
+    def __post_init__(self) -> None:
+        one_of(Precision, precision=self.precision)
+        at_least(
+            1,
+            log_every=self.log_every,
+            validate_every=self.validate_every,
+            validation_samples=self.validation_samples,
+            picture_every=self.picture_every,
+            checkpoint_every=self.checkpoint_every,
+            keep=self.keep,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,72 +169,82 @@ class TrainConfig:
     Parameters
     ----------
     preset : str
-        The preset it started from.
-    tnet, mnet : str
-        Names of the nets, e.g. ``"pspnet50"`` and ``"vgg16-bn"``.
-    tnet_weights, mnet_weights : str
-        What their encoders start from: ``"imagenet"``, ``"scratch"`` or a file of weights.
-    phases : Phases
+        The recipe that it started from.
+    model : ModelConfig
+    weights : dict
+        What each net's encoder starts from: ``"imagenet"``, ``"scratch"`` or a file of weights.
+    phases : dict
+        The trainings by their name (`Phase`), in their order.
     losses : LossConfig
+    loop : LoopConfig
     seed : int
         Initial weights, augmentation and dropout depend on it and on nothing else.
     max_side : int
         Longer side in pixels at which whole samples are predicted; larger ones are shrunk for it.
-    log_every, validate_every, picture_every, checkpoint_every : int
-        Steps between two log lines, validations, picture grids and checkpoints.
-    validation_samples : int
-        How many samples of the validation split each validation takes, evenly from it.
     """
 
     preset: str
-    tnet: str
-    mnet: str
-    tnet_weights: str
-    mnet_weights: str
-    phases: Phases
-    losses: LossConfig = field(default_factory=LossConfig)
     seed: int = 0
     max_side: int = 1500
-    log_every: int = 10
-    validate_every: int = 500
-    validation_samples: int = 64
-    picture_every: int = 500
-    checkpoint_every: int = 100
+    model: ModelConfig
+    weights: dict[str, str]
+    losses: LossConfig = field(default_factory=LossConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    phases: dict[str, PhaseConfig]
 
     def __post_init__(self) -> None:
-        _at_least(
-            1,
-            log_every=self.log_every,
-            validate_every=self.validate_every,
-            validation_samples=self.validation_samples,
-            picture_every=self.picture_every,
-            checkpoint_every=self.checkpoint_every,
-        )
-        _at_least(32, max_side=self.max_side)
+        at_least(32, max_side=self.max_side)
+        at_least(0, seed=self.seed)
+        nets = [net for net in ("tnet", "mnet", "dim") if getattr(self.model, net) is not None]
+        for net in nets:
+            if net not in self.weights:
+                raise ConfigError(f'weights.{net} is missing: "imagenet", "scratch" or a file')
+        for net in self.weights:
+            if net not in nets:
+                raise ConfigError(f"there is no setting weights.{net}: {nearest(net, nets)}")
+        for name in self.phases:
+            fitting = [p.value for p in Phase if set(p.nets) <= set(nets)]
+            if name not in fitting:
+                raise ConfigError(
+                    f"there is no setting phases.{name}: {nearest(name, fitting, 'phases.')}"
+                )
+        if not self.phases:
+            raise ConfigError("there is no phase to train: give [phases.NAME]")
+
+    @property
+    def recipe(self) -> list[Phase]:
+        """The phases in their order."""
+        return [phase for phase in Phase if phase.value in self.phases]
 
     def phase(self, phase: Phase) -> PhaseConfig:
-        """Return the configuration of one phase."""
-        return {
-            Phase.TNET: self.phases.tnet,
-            Phase.MNET: self.phases.mnet,
-            Phase.END_TO_END: self.phases.end_to_end,
-        }[phase]
+        """Return the configuration of one phase.
+
+        Raises
+        ------
+        ConfigError
+            The recipe has no such phase.
+        """
+        if phase.value not in self.phases:
+            raise ConfigError(
+                f"the recipe {self.preset} has no phase {phase}: {nearest(phase, self.phases)}"
+            )
+        return self.phases[phase.value]
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Return the configuration as nested dicts that JSON can hold; `from_dict` reads it back."""
-    return asdict(config)
+    """Return the configuration as nested dicts that JSON and TOML hold; `from_dict` reads it."""
+    plain: dict[str, Any] = _plain(asdict(config))
+    return plain
 
 
-def from_dict(values: Mapping[str, Any], base: TrainConfig | None = None) -> TrainConfig:
-    """Read a configuration from nested dicts, as JSON or YAML gives them.
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items() if each is not None}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
-    Parameters
-    ----------
-    values : mapping
-        Settings by name; ``phases`` holds one mapping for each of tnet, mnet and end_to_end.
-    base : TrainConfig, optional
-        Where the settings that `values` leaves out come from.
+
+def from_dict(values: Mapping[str, Any]) -> TrainConfig:
+    """Read a configuration from nested dicts, as JSON or TOML gives them.
 
     Raises
     ------
@@ -218,20 +253,27 @@ def from_dict(values: Mapping[str, Any], base: TrainConfig | None = None) -> Tra
         lies out of bounds.
     """
     for where, key, known in _unknown_keys(values, TrainConfig, ""):
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {where}{near[0]}?" if near else f"known are {', '.join(known)}"
-        raise ConfigError(f"there is no setting {where}{key}: {hint}")
-    complete = _merged(to_dict(base) if base else {}, values)
+        raise ConfigError(f"there is no setting {where}{key}: {nearest(key, known, where)}")
     try:
         return dacite.from_dict(
             TrainConfig,
-            complete,
+            dict(values),
             dacite.Config(cast=[tuple], type_hooks={float: float}, strict=True),
         )
     except ShmError:
         raise
     except (dacite.DaciteError, TypeError, ValueError) as error:
         raise ConfigError(f"the training configuration can't be read: {error}") from error
+
+
+def merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested dicts with some values changed."""
+    found = dict(base)
+    for key, value in values.items():
+        inner = found.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        found[key] = merged(inner, value) if both else value  # type: ignore[arg-type]
+    return found
 
 
 def _unknown_keys(
@@ -242,16 +284,18 @@ def _unknown_keys(
     for key, value in values.items():
         if key not in known:
             yield where, key, known
-        elif is_dataclass(types[key]) and isinstance(value, Mapping):
+        elif not isinstance(value, Mapping):
+            continue
+        elif is_dataclass(types[key]):
             yield from _unknown_keys(value, types[key], f"{where}{key}.")
+        elif key == "phases":
+            yield from _unknown_in_phases(value)
 
 
-def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in values.items():
-        inner = merged.get(key)
-        if isinstance(inner, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merged(inner, value)
-        else:
-            merged[key] = value
-    return merged
+def _unknown_in_phases(phases: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    known = [phase.value for phase in Phase]
+    for name, settings in phases.items():
+        if name not in known:
+            yield "phases.", name, known
+        elif isinstance(settings, Mapping):
+            yield from _unknown_keys(settings, PhaseConfig, f"phases.{name}.")

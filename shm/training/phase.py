@@ -1,19 +1,25 @@
 """Training one phase: begun, gone on with, or finished already."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from shm.training.batch import LAYOUT
-from shm.training.config import Phase, TrainConfig
+from shm.training.config import TrainConfig
 from shm.training.log import TrainingLog
-from shm.training.phase_checkpoint import Best, PhaseCheckpoints
-from shm.training.start import TrainingError, fresh_nets
+from shm.training.phase_checkpoint import Best, Kept, PhaseCheckpoints
+from shm.training.phases import Phase
+from shm.training.pictures import draw_losses
+from shm.training.ranks import Ranks
+from shm.training.start import TrainingError, fresh_model
+from shm.training.step import TrainingStep
 from shm.training.trainer import Batches, OnStep, Samples, Trainer
 
-__all__ = ["PhaseResult", "TrainingError", "train_phase"]
+__all__ = ["PhaseResult", "TrainingError", "require_divisible", "train_phase"]
 
 OnNote = Callable[[str], None]
 """Told what the user should know, a line at a time."""
@@ -52,8 +58,9 @@ def train_phase(
     run: Path,
     batches: Batches,
     device: torch.device,
+    ranks: Ranks | None = None,
     validation: Samples | None = None,
-    pretrained: Mapping[Phase, Path] | None = None,
+    pretrained: Mapping[str, Path] | None = None,
     data: str = "",
     on_step: OnStep | None = None,
     on_note: OnNote | None = None,
@@ -69,10 +76,12 @@ def train_phase(
     batches : callable
         The same batches in the same order for the same step, whenever it is called.
     device : torch.device
+    ranks : Ranks, optional
+        The processes that train together; the first one writes.
     validation : callable, optional
         Without it, or without a sample in it, the last checkpoint counts as the best.
     pretrained : mapping, optional
-        Checkpoints for the end-to-end phase to start from, instead of the run's own.
+        Checkpoints by net (``"tnet"``, ``"mnet"``, ``"dim"``) to start from.
     data : str
         Tells one training set from another; a run goes on only with the one that it began with.
     on_step, on_note : callables, optional
@@ -80,33 +89,79 @@ def train_phase(
     Raises
     ------
     TrainingError
-        A loss is not finite, a pretrained net is missing, the batches end early, or the folder
-        holds a run of another configuration.
+        A loss is not finite, a phase before this one isn't finished, the batches end early, or the
+        folder holds a run of another configuration.
     CheckpointError
         A checkpoint is damaged or of another architecture.
     """
+    ranks = ranks or Ranks()
     note = on_note or (lambda _: None)
+    settings = config.phase(phase)
+    require_divisible(phase, settings.batch, settings.accumulate, ranks)
     checkpoints = PhaseCheckpoints(run / phase.value, phase, config, data)
     kept = checkpoints.last()
-    steps = config.phase(phase).steps
-    if kept is not None and kept.step >= steps:
-        note(f"{phase}: finished already, {kept.step} steps ({_told(kept.best)})")
-        return _result(checkpoints, kept.step, kept.best, kept.step)
+    if kept is not None and _is_finished(kept, config, phase):
+        best = _best(kept)
+        note(f"{phase}: finished already, {kept.step} steps ({_told(best)})")
+        return _result(checkpoints, kept.step, best, kept.step)
     if kept is None:
-        nets = fresh_nets(phase, config, run=run, pretrained=pretrained or {}, note=note)
-        note(f"{phase}: {steps} steps from the start")
+        fitting = pretrained or {}
+        model, report = fresh_model(phase, config, run=run, pretrained=fitting, note=note)
+        note(f"{phase}: {settings.steps} steps from the start")
     else:
-        nets = kept.nets
-        note(f"{phase}: going on from step {kept.step} of {steps}")
-    nets = nets.to(memory_format=LAYOUT).to(device)
-    trainer = Trainer(phase, config, nets, checkpoints, device)
+        model, report = kept.model, dict(kept.report)
+        note(f"{phase}: going on from step {kept.step} of {settings.steps}")
+    layout = LAYOUT if config.loop.channels_last else torch.contiguous_format
+    model = model.to(memory_format=layout).to(device)
+    trainer = Trainer(TrainingStep(phase, config, model, device, ranks), checkpoints, report)
     start = trainer.restore(kept) if kept is not None else 0
-    with TrainingLog(checkpoints.folder, step=start) as log:
+    log_of = TrainingLog(checkpoints.folder, step=start) if ranks.first else nullcontext()
+    with log_of as log:
         trainer.run(batches, validation, log, on_step or (lambda _step, _losses: None))
-    note(f"{phase}: {trainer.waits}")
+    if ranks.first:
+        draw_losses(checkpoints.folder)
+    _tell_end(trainer, note)
+    return _result(checkpoints, trainer.step, trainer.best, start)
+
+
+def require_divisible(phase: Phase, batch: int, accumulate: int, ranks: Ranks) -> int:
+    """Return how many crops a process takes at a time; raise `TrainingError` where it is no number.
+
+    A step has the same crops with any number of processes, so their shares must be whole.
+    """
+    parts = accumulate * ranks.world
+    if batch % parts:
+        raise TrainingError(
+            f"{phase}: a batch of {batch} can't be shared by {ranks.world} processes in "
+            f"{accumulate} parts each: set phases.{phase}.batch to a multiple of {parts}"
+        )
+    return batch // parts
+
+
+def _is_finished(kept: Kept, config: TrainConfig, phase: Phase) -> bool:
+    settings = config.phase(phase)
+    hopeless = bool(settings.patience) and (
+        kept.state["progress"]["since_best"] >= settings.patience
+    )
+    return kept.step >= settings.steps or (kept.stopped_early and hopeless)
+
+
+def _best(kept: Kept) -> Best | None:
+    found: dict[str, Any] | None = kept.state["best"]
+    return None if found is None else Best(**found)
+
+
+def _tell_end(trainer: Trainer, note: OnNote) -> None:
+    phase = trainer.phase
+    if trainer.waits.steps >= 0:
+        note(f"{phase}: {trainer.waits}")
+    if trainer.stopped_early:
+        note(
+            f"{phase}: stopped at step {trainer.step} of {trainer.settings.steps}: "
+            f"{trainer.progress.since_best} validations without a new best"
+        )
     if trainer.best is None:
         note(f"{phase}: there was nothing to validate on, so the last checkpoint is the best")
-    return _result(checkpoints, trainer.step, trainer.best, start)
 
 
 def _result(

@@ -2,15 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from shm.checkpoint import Metadata, last_step, load_state, read_metadata, resolve, save
-from shm.training.config import Phase, TrainConfig, to_dict
-from shm.training.start import TrainingError, empty_nets, load_phase, phase_weights
+from shm.checkpoint import (
+    Metadata,
+    last_metadata,
+    load_state,
+    load_weights,
+    put_weights,
+    resolve,
+    save,
+)
+from shm.models import MattingModel, build_model
+from shm.training.config import TrainConfig, to_dict
+from shm.training.phases import Phase, model_of
+from shm.training.start import TrainingError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,24 +35,23 @@ class Kept:
 
     Parameters
     ----------
-    nets : Module
+    model : MattingModel
         With the weights of `step`.
     step : int
         Steps done.
-    best : Best or None
-        Of the validations so far.
-    optimiser : dict
-        Adam's state.
-    sums, steps
-        Losses summed since the last line of the log, and over how many steps.
+    state : dict
+        All else that training goes on from, as `Trainer.state` made it.
+    report : dict
+        What the nets began with.
+    stopped_early : bool
+        Validations no longer improved.
     """
 
-    nets: nn.Module
+    model: MattingModel
     step: int
-    best: Best | None
-    optimiser: dict[str, Any]
-    sums: dict[str, float]
-    steps: int
+    state: dict[str, Any]
+    report: Mapping[str, Any]
+    stopped_early: bool = False
 
 
 class PhaseCheckpoints:
@@ -72,55 +79,55 @@ class PhaseCheckpoints:
         CheckpointError
             The checkpoint is damaged, or of another phase or architecture.
         """
-        if last_step(self.folder) is None:
+        metadata = last_metadata(self.folder)
+        if metadata is None:
             return None
+        self._check(metadata)
         path = resolve(self.folder, prefer="last")
-        self._check(read_metadata(path))
-        nets = empty_nets(self.phase, self.config)
-        metadata = load_phase(nets, self.phase, self.config, path)
+        weights, _ = load_weights(path)
+        model = build_model(model_of(self.phase.nets, self.config.model))
+        put_weights(model, weights, str(path))
         state = load_state(path)
-        if state["data"] != self.data:
+        if state.pop("data") != self.data:
             raise TrainingError(
                 f"{self.folder} was trained on other data, or on another mix of it: choose another "
                 "--run folder, or give the store, and --mix, that it began with"
             )
-        best = state["best"]
         return Kept(
-            nets=nets,
+            model=model,
             step=metadata.step,
-            best=None if best is None else Best(**best),
-            optimiser=state["optimiser"],
-            sums=state["sums"],
-            steps=state["steps"],
+            state=state,
+            report=metadata.start,
+            stopped_early=metadata.stopped_early,
         )
 
-    def save(
-        self, name: str, kept: Kept, figures: Mapping[str, Mapping[str, float]], *, state: bool
-    ) -> None:
-        """Write a checkpoint; with `state`, one that training can go on from."""
-        going_on = {
-            "data": self.data,
-            "best": None if kept.best is None else asdict(kept.best),
-            "optimiser": kept.optimiser,
-            "sums": dict(kept.sums),
-            "steps": kept.steps,
-        }
+    def save_last(self, kept: Kept) -> None:
+        """Write where the phase stands, to go on from."""
         save(
             self.folder,
-            name,
-            weights=phase_weights(kept.nets, self.phase),
-            metadata=self._metadata(kept.step, figures),
-            state=going_on if state else None,
+            "last",
+            weights=kept.model.state_dict(),
+            metadata=self._metadata(kept),
+            state={**kept.state, "data": self.data},
+            keep=self.config.loop.keep,
         )
 
-    def _metadata(self, step: int, figures: Mapping[str, Mapping[str, float]]) -> Metadata:
+    def save_best(self, kept: Kept, figures: Mapping[str, Mapping[str, float]]) -> None:
+        """Write the weights that have done best so far, with their figures."""
+        metadata = self._metadata(kept, figures)
+        save(self.folder, "best", weights=kept.model.state_dict(), metadata=metadata)
+
+    def _metadata(
+        self, kept: Kept, figures: Mapping[str, Mapping[str, float]] | None = None
+    ) -> Metadata:
         return Metadata(
             phase=self.phase.value,
-            tnet=None if self.phase is Phase.MNET else self.config.tnet,
-            mnet=None if self.phase is Phase.TNET else self.config.mnet,
-            step=step,
-            figures={name: dict(each) for name, each in figures.items()},
+            model=model_of(self.phase.nets, self.config.model),
+            step=kept.step,
+            stopped_early=kept.stopped_early,
+            figures={name: dict(each) for name, each in (figures or {}).items()},
             config=to_dict(self.config),
+            start=kept.report,
         )
 
     def _check(self, metadata: Metadata) -> None:
@@ -141,19 +148,27 @@ class PhaseCheckpoints:
             )
 
 
+ALLOWED = ("patience", "accumulate")
+"""Settings of a phase that may change on the way: when it ends, and in how many parts it adds."""
+
+
 def _deciding(config: Mapping[str, Any], phase: Phase) -> dict[str, Any]:
-    """Return the settings that decide what a step does; under a constant rate, not how many."""
-    nets = {
-        Phase.TNET: ("tnet", "tnet_weights"),
-        Phase.MNET: ("mnet", "mnet_weights"),
-        Phase.END_TO_END: ("tnet", "mnet"),
-    }
-    settings = config.get("phases", {}).get(phase.value.replace("-", "_"), {})
-    deciding = {name: config.get(name) for name in ("seed", "losses", *nets[phase])}
-    constant = settings.get("optimiser", {}).get("schedule") == "constant"
-    deciding |= {
-        name: value for name, value in settings.items() if not (constant and name == "steps")
-    }
+    """Return the settings that decide what a step does, on one level.
+
+    How many steps there will be is one of them only where the learning rate looks ahead.
+    """
+    settings = dict(config.get("phases", {}).get(phase.value, {}))
+    schedule = settings.get("optimiser", {}).get("schedule", {})
+    if schedule.get("kind") not in ("polynomial", "cosine"):
+        settings.pop("steps", None)
+    deciding: dict[str, Any] = {"seed": config.get("seed")}
+    deciding["precision"] = config.get("loop", {}).get("precision")
+    model, weights = config.get("model", {}), config.get("weights", {})
+    nets = {"tnet", "mnet", "dim"}
+    deciding |= {f"model.{k}": v for k, v in model.items() if k not in nets - set(phase.nets)}
+    deciding |= {f"weights.{net}": weights.get(net) for net in phase.nets}
+    deciding |= {f"losses.{name}": value for name, value in config.get("losses", {}).items()}
+    deciding |= {name: value for name, value in settings.items() if name not in ALLOWED}
     # As JSON has them, for so they come back from a checkpoint.
     plain: dict[str, Any] = json.loads(json.dumps(deciding))
     return plain

@@ -1,23 +1,28 @@
-"""What a phase starts from: new nets, or for the end-to-end phase both pretrained ones."""
+"""What a phase starts from: encoders, or where the phases before it left their nets."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from shm.checkpoint import (
     CheckpointError,
     Metadata,
-    last_step,
+    last_metadata,
     load_weights,
     put_weights,
     resolve,
 )
-from shm.models import SemanticHumanMatting, build_mnet, build_tnet
+from shm.models import MattingModel, build_model, load_encoders
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import digest
-from shm.training.config import Phase, TrainConfig
+from shm.training.config import TrainConfig
+from shm.training.phases import Origin, Phase, model_of, origins
+
+PREFIXES = {"tnet": "tnet.", "mnet": "mnet.", "dim": ""}
+"""What the names of a net's weights begin with in a model."""
 
 
 class TrainingError(ShmError, RuntimeError):
@@ -29,29 +34,19 @@ def seed_torch(*parts: object) -> None:
     torch.manual_seed(int.from_bytes(digest(*parts)[:8], "little"))
 
 
-def empty_nets(phase: Phase, config: TrainConfig) -> nn.Module:
-    """Build the nets of a phase to hold a checkpoint's weights: nothing is loaded or fetched."""
-    if phase is Phase.TNET:
-        return build_tnet(config.tnet, weights="scratch")[0]
-    if phase is Phase.MNET:
-        return build_mnet(config.mnet, weights="scratch")[0]
-    return SemanticHumanMatting(
-        build_tnet(config.tnet, weights="scratch")[0], build_mnet(config.mnet, weights="scratch")[0]
-    )
-
-
-def fresh_nets(
+def fresh_model(
     phase: Phase,
     config: TrainConfig,
     *,
     run: Path,
-    pretrained: Mapping[Phase, Path],
+    pretrained: Mapping[str, Path],
     note: Callable[[str], None],
-) -> nn.Module:
-    """Build the nets with which a phase begins.
+) -> tuple[MattingModel, dict[str, Any]]:
+    """Build the nets with which a phase begins, and say what they begin with.
 
-    T-Net and M-Net begin with the weights that the configuration names; together they begin with
-    the best checkpoints of their own phases.
+    Each net begins with the checkpoint that was given for it, or with the best one of the last
+    earlier phase of the recipe that it took part in, or else with its encoder's weights as the
+    configuration names them.
 
     Parameters
     ----------
@@ -60,91 +55,90 @@ def fresh_nets(
     run : Path
         Holds the phases' folders.
     pretrained : mapping
-        Checkpoints to use instead of the run's own.
+        Checkpoints by net, ``"tnet"`` and so on, to use instead of the run's own.
     note : callable
         Told what was loaded.
+
+    Returns
+    -------
+    model : MattingModel
+    report : dict
+        Where the weights of each net are from, as JSON holds it.
 
     Raises
     ------
     TrainingError
-        A pretrained net is missing or its phase isn't finished.
+        A phase before this one is missing or isn't finished.
     WeightsError
         The named weights can't be loaded.
     CheckpointError
         A checkpoint is damaged or of another architecture.
     """
-    if phase is Phase.END_TO_END:
-        return _pretrained_nets(config, run, pretrained, note)
+    begins = origins(phase, config.recipe)
+    _require_finished(phase, begins, config, run, pretrained)
     seed_torch(config.seed, phase, "weights")
-    net: nn.Module
-    if phase is Phase.TNET:
-        net, report = build_tnet(config.tnet, weights=config.tnet_weights)
-    else:
-        net, report = build_mnet(config.mnet, weights=config.mnet_weights)
-    note(f"{phase}: {report.loaded} tensors from {report.source}")
-    return net
+    model = build_model(model_of(phase.nets, config.model))
+    report: dict[str, Any] = {}
+    for origin in begins:
+        net = origin.net
+        if net in pretrained or origin.phase is not None:
+            path = pretrained.get(net) or run / str(origin.phase)
+            file = resolve(path, prefer="best")
+            metadata = load_net(model, net, config, file)
+            note(f"{phase}: {net} of {metadata.phase}, step {metadata.step}, from {file}")
+            report[net] = {"checkpoint": str(file), "step": metadata.step}
+        else:
+            alone = model_of([net], config.model)
+            found = load_encoders(model, alone, {net: config.weights[net]})[net]
+            note(f"{phase}: {net} {getattr(alone, net)}: {found}")
+            report[net] = found.as_dict()
+    return model, report
 
 
-def _pretrained_nets(
-    config: TrainConfig,
-    run: Path,
-    pretrained: Mapping[Phase, Path],
-    note: Callable[[str], None],
-) -> nn.Module:
-    # Both are looked for before either is loaded: one message tells all that is missing.
-    missing = [
-        reason
-        for phase in (Phase.TNET, Phase.MNET)
-        if phase not in pretrained and (reason := _unfinished(phase, config, run))
-    ]
-    if missing:
-        raise TrainingError(
-            "the end-to-end phase starts from a trained T-Net and M-Net: " + "; ".join(missing)
-        )
-    both = empty_nets(Phase.END_TO_END, config)
-    for phase in (Phase.TNET, Phase.MNET):
-        path = pretrained.get(phase, run / phase.value)
-        file = resolve(path, prefer="best")
-        metadata = load_phase(both.get_submodule(phase.value), phase, config, file)
-        note(f"{Phase.END_TO_END}: {phase} of step {metadata.step} from {file}")
-    return both
-
-
-def phase_weights(nets: nn.Module, phase: Phase) -> dict[str, Tensor]:
-    """Return the weights of a phase's nets by the names that they have in both nets together."""
-    prefix = "" if phase is Phase.END_TO_END else f"{phase}."
-    return {prefix + name: weights for name, weights in nets.state_dict().items()}
-
-
-def load_phase(nets: nn.Module, phase: Phase, config: TrainConfig, path: Path) -> Metadata:
-    """Load a phase's nets from a checkpoint; one of both nets may give either.
+def load_net(model: nn.Module, net: str, config: TrainConfig, path: Path) -> Metadata:
+    """Load one net of a model from a checkpoint, which may hold others, too.
 
     Raises
     ------
     CheckpointError
-        The checkpoint is damaged, or lacks the nets or holds others.
+        The checkpoint is damaged, or lacks the net or holds another.
     """
     weights, metadata = load_weights(path)
-    for net in ("tnet", "mnet"):
-        needed, held = getattr(config, net), getattr(metadata, net)
-        if phase.value in (net, Phase.END_TO_END.value) and held != needed:
-            raise CheckpointError(
-                f"{path}: holds {f'the {net} {held}' if held else f'no {net}'}, not {needed}: give "
-                f"the checkpoint of another run, or train with {net} {held or needed}"
-            )
-    prefix = "" if phase is Phase.END_TO_END else f"{phase}."
-    own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
-    put_weights(nets, own, str(path))
+    needed, held = getattr(config.model, net), getattr(metadata.model, net)
+    if held != needed:
+        raise CheckpointError(
+            f"{path}: holds {f'the {net} {held}' if held else f'no {net}'}, not {needed}: give "
+            f"the checkpoint of another run, or train with model.{net} = {held or needed}"
+        )
+    prefix = PREFIXES[net]
+    own = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+    put_weights(model.get_submodule(net) if prefix else model, own, str(path))
     return metadata
+
+
+def _require_finished(
+    phase: Phase,
+    begins: list[Origin],
+    config: TrainConfig,
+    run: Path,
+    pretrained: Mapping[str, Path],
+) -> None:
+    # All are looked for before any is loaded: one message tells all that is missing.
+    needed = {each.phase: None for each in begins if each.net not in pretrained and each.phase}
+    missing = [reason for each in needed if (reason := _unfinished(each, config, run))]
+    if missing:
+        raise TrainingError(
+            f"the phase {phase} starts from {' and '.join(needed)}, trained: " + "; ".join(missing)
+        )
 
 
 def _unfinished(phase: Phase, config: TrainConfig, run: Path) -> str | None:
     """Say why a phase of the run can't be built upon, and what to do."""
     cure = f"run `shm train STORE --run {run} --phase {phase}`, or name a checkpoint of it"
-    step = last_step(run / phase.value)
+    last = last_metadata(run / phase.value)
     steps = config.phase(phase).steps
-    if step is None:
+    if last is None:
         return f"{run / phase.value} has no checkpoint: {cure}"
-    if step < steps:
-        return f"{run / phase.value} stands at step {step} of {steps}: {cure}"
+    if last.step < steps and not last.stopped_early:
+        return f"{run / phase.value} stands at step {last.step} of {steps}: {cure}"
     return None

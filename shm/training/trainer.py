@@ -1,202 +1,219 @@
-"""The training loop: nets, optimiser and counters of one phase, step by step.
-
-Everything random in a step depends on (seed, phase, step) alone: dropout is seeded before each
-step, crops are drawn by (seed, epoch, sample id). So what a checkpoint must hold is short, and a
-run that was killed goes on to the very weights that an undisturbed one reaches, on a processor;
-some of PyTorch's operations on accelerators add up in no fixed order.
-"""
+"""The training loop of one phase: step, tell, validate, keep."""
 
 import itertools
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.utils import get_total_norm
 
-from shm.checkpoint import last_step
-from shm.pictures import write_grid
-from shm.training.batch import Batch, RawBatch, RawSamples, to_device
-from shm.training.config import Phase, TrainConfig
+from shm.checkpoint import last_metadata
+from shm.training.batch import LAYOUT, Batch, RawBatch, RawSamples, to_device
 from shm.training.log import TrainingLog, Waits, Window
-from shm.training.objective import OBJECTIVES
 from shm.training.phase_checkpoint import Best, Kept, PhaseCheckpoints
+from shm.training.pictures import draw_progress
 from shm.training.prefetch import prefetched
-from shm.training.start import TrainingError, seed_torch
+from shm.training.ranks import Ranks
+from shm.training.schedule import Progress
+from shm.training.start import TrainingError
+from shm.training.step import NotFiniteError, TrainingStep
 from shm.training.validation import validate
 
 PICTURES = 4
 """How many validation samples a picture grid shows."""
 
 Batches = Callable[[int], Iterable[RawBatch]]
-"""From a step on (0 at the start), the batches of that step and of all that follow."""
+"""From a step on (0 at the start), this process's batches of that step and of all that follow."""
 
 Samples = Callable[[], Iterable[RawSamples]]
-"""The whole validation samples, in batches, from the first on at every call."""
+"""This process's share of the whole validation samples, from the first on at every call."""
 
 OnStep = Callable[[int, Mapping[str, float]], None]
 """Told each step's number and losses."""
 
 
 class Trainer:
-    """Nets, optimiser and counters of one phase.
+    """The counters of a phase, and what happens between its steps.
 
     Parameters
     ----------
-    phase : Phase
-    config : TrainConfig
-    nets : Module
-        On `device`.
+    step : TrainingStep
     checkpoints : PhaseCheckpoints
-    device : torch.device
+    report : mapping
+        What the nets began with.
     """
 
     def __init__(
-        self,
-        phase: Phase,
-        config: TrainConfig,
-        nets: nn.Module,
-        checkpoints: PhaseCheckpoints,
-        device: torch.device,
+        self, step: TrainingStep, checkpoints: PhaseCheckpoints, report: Mapping[str, Any]
     ) -> None:
-        self.phase, self.config, self.nets = phase, config, nets
-        self.checkpoints, self.device = checkpoints, device
-        self.settings = config.phase(phase)
-        self.objective = OBJECTIVES[phase]
-        adam = self.settings.optimiser
-        self.optimiser = torch.optim.Adam(
-            nets.parameters(),
-            lr=adam.learning_rate,
-            betas=adam.betas,
-            weight_decay=adam.weight_decay,
-        )
+        self.take, self.checkpoints, self.report = step, checkpoints, report
+        self.phase, self.config, self.settings = step.phase, step.config, step.settings
+        self.loop = step.config.loop
         self.step = 0
+        self.stopped_early = False
         self.best: Best | None = None
+        self.progress = Progress()
         self.window = Window()
         self.waits = Waits()
 
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train together."""
+        return self.take.ranks
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left, or no hope."""
+        return self.step >= self.settings.steps or self.stopped_early
+
     def restore(self, kept: Kept) -> int:
         """Go on from a checkpoint (the nets hold its weights already); return its step."""
-        self.optimiser.load_state_dict(kept.optimiser)
-        self.step, self.best = kept.step, kept.best
-        self.window = Window(dict(kept.sums), kept.steps)
+        state = kept.state
+        self.take.restore(state["step"])
+        self.step = kept.step
+        self.best = None if state["best"] is None else Best(**state["best"])
+        self.progress = Progress(**state["progress"])
+        self.window = Window(dict(state["sums"]), state["steps"])
         return self.step
 
     def run(
-        self, batches: Batches, validation: Samples | None, log: TrainingLog, on_step: OnStep
+        self,
+        batches: Batches,
+        validation: Samples | None,
+        log: TrainingLog | None,
+        on_step: OnStep,
     ) -> None:
-        """Train to the last step."""
-        self.nets.train()
+        """Train to the last step, or until it is no use any more.
+
+        `log` is the first process's.
+        """
+        if self.finished:  # nets that are joined without a step are judged all the same
+            self._after_step(validation, log)
+            return
         ready = partial(
             to_device,
-            device=self.device,
+            device=self.take.device,
             size=self.settings.crop,
-            mattes=self.objective.mattes,
+            mattes=self.take.objective.reads_alpha,
+            layout=LAYOUT if self.loop.channels_last else torch.contiguous_format,
         )
-        with prefetched(batches(self.step), self.device, ready) as stream:
-            while self.step < self.settings.steps:
-                asked = time.perf_counter()
-                batch = next(stream, None)
-                waited = time.perf_counter() - asked
-                if batch is None:
-                    raise TrainingError(
-                        f"{self.phase}: the batches ended after step {self.step} of "
-                        f"{self.settings.steps}: give a stream that goes on, epoch after epoch"
-                    )
-                losses = self.train_step(batch)
-                spent = time.perf_counter() - asked
-                self.waits.add(waited=waited, spent=spent)
-                self.window.add(losses, samples=len(batch.ids), seconds=spent, waited=waited)
+        with prefetched(batches(self.step), self.take.device, ready) as stream:
+            while not self.finished:
+                losses = self._next_step(stream)
                 self._tell(log)
                 self._after_step(validation, log)
                 on_step(self.step, losses)
 
-    def _tell(self, log: TrainingLog) -> None:
-        if self._due(self.config.log_every):
-            rate = self.optimiser.param_groups[0]["lr"]
-            log.write({"step": self.step, "kind": "train", **self.window.summary(), "lr": rate})
-            self.window = Window()
-
-    def train_step(self, batch: Batch) -> dict[str, float]:
-        """Take one step on one batch; return its losses and the norm of its gradient."""
-        seed_torch(self.config.seed, self.phase, "step", self.step)
-        losses = self.objective.losses(self.nets, batch, self.config, self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        gradients = [p.grad for p in self.nets.parameters() if p.grad is not None]
-        told = {**losses, "gradient": get_total_norm(gradients)}
-        # All in one transfer: an accelerator is waited for once a step.
-        values = torch.stack([value.detach() for value in told.values()]).tolist()
-        figures = dict(zip(told, values, strict=True))
-        for name, value in figures.items():
-            if not math.isfinite(value):
-                raise TrainingError(self._not_finite(name, value, batch.ids))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.optimiser.rate(self.step, self.settings.steps)
-        self.optimiser.step()
+    def _next_step(self, stream: Iterator[Batch]) -> dict[str, float]:
+        asked = time.perf_counter()
+        taken = list(itertools.islice(stream, self.take.parts))
+        waited = time.perf_counter() - asked
+        if len(taken) < self.take.parts:
+            raise TrainingError(
+                f"{self.phase}: the batches ended after step {self.step} of "
+                f"{self.settings.steps}: give a stream that goes on, epoch after epoch"
+            )
+        try:
+            losses = self.take(taken, self.step, self._rate())
+        except NotFiniteError as error:
+            raise TrainingError(self._told(error)) from error
         self.step += 1
-        return figures
+        spent = time.perf_counter() - asked
+        self.waits.add(waited=waited, spent=spent)
+        self.window.add(losses, samples=self.settings.batch, seconds=spent, waited=waited)
+        return losses
 
-    def _not_finite(self, name: str, value: float, ids: tuple[str, ...]) -> str:
-        last = last_step(self.checkpoints.folder)
-        good = f"the last checkpoint is of step {last}" if last else "there is no checkpoint yet"
+    def _rate(self) -> float:
+        adam = self.settings.optimiser
+        share = adam.schedule.share(self.step, self.settings.steps)
+        return adam.learning_rate * share * self.progress.share(adam.schedule)
+
+    def _told(self, error: NotFiniteError) -> str:
+        last = last_metadata(self.checkpoints.folder)
+        good = f"the last checkpoint is of step {last.step}" if last else "there is none yet"
         return (
-            f"{self.phase}: {name} is {value} at step {self.step + 1}, on {', '.join(ids)}; {good} "
+            f"{self.phase}: {error} at step {self.step + 1}, on {', '.join(error.ids)}; {good} "
             f"({self.checkpoints.folder}): look at these samples, or lower the learning rate"
         )
+
+    def _tell(self, log: TrainingLog | None) -> None:
+        if self._due(self.loop.log_every):
+            if log is not None:
+                rate = self.take.optimiser.param_groups[0]["lr"]
+                log.write({"step": self.step, "kind": "train", **self.window.summary(), "lr": rate})
+            self.window = Window()
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.settings.steps
 
-    def _after_step(self, validation: Samples | None, log: TrainingLog) -> None:
+    def _after_step(self, validation: Samples | None, log: TrainingLog | None) -> None:
         if validation is not None:
             self._validate(validation, log)
         # A new best is followed by a last that knows of it.
         improved = self.best is not None and self.best.step == self.step
-        if improved or self._due(self.config.checkpoint_every):
-            log.sync()
-            if self.best is None and self.step == self.settings.steps:
-                self._save("best", {})
-            self._save("last", {})
+        if improved or self.stopped_early or self._due(self.loop.checkpoint_every):
+            self._keep(log)
+        self.ranks.wait()
 
-    def _validate(self, validation: Samples, log: TrainingLog) -> None:
-        scores = self._due(self.config.validate_every)
-        pictures = self._due(self.config.picture_every)
-        if not scores and not pictures:
+    def _keep(self, log: TrainingLog | None) -> None:
+        if log is None:
+            return
+        log.sync()
+        if self.best is None and self.finished:
+            self.checkpoints.save_best(self._kept(judged=True), {})
+        self.checkpoints.save_last(self._kept())
+
+    def _validate(self, validation: Samples, log: TrainingLog | None) -> None:
+        scores = self._due(self.loop.validate_every)
+        pictures = self._due(self.loop.picture_every)
+        if not scores and not (pictures and self.ranks.first):
             return
         # Pictures alone need no more than the first few samples.
         samples = validation() if scores else itertools.islice(validation(), PICTURES)
-        forward = self.objective.forward(self.nets)
         found = validate(
-            self.nets,
-            forward,
+            self.take.judged,
             samples,
-            device=self.device,
+            device=self.take.device,
+            ranks=self.ranks if scores else Ranks(),
             pictures=PICTURES,
             max_side=self.config.max_side,
         )
         if found is None:
             return
-        if pictures:
-            name = f"step-{self.step:06d}.png"
-            write_grid(self.checkpoints.folder / "pictures" / name, found.pictures)
         if scores:
-            log.write(
-                {"step": self.step, "kind": "validation", "samples": found.samples, **found.figures}
-            )
-            if self.best is None or found.sad < self.best.sad:
-                self.best = Best(step=self.step, sad=found.sad)
-                self._save("best", found.figures)
+            self._judge(found.samples, found.figures, log)
+        if pictures and log is not None:
+            draw_progress(self.checkpoints.folder, self.step, found.pictures)
 
-    def _save(self, name: str, figures: Mapping[str, Mapping[str, float]]) -> None:
-        kept = Kept(
-            nets=self.nets,
+    def _judge(
+        self, samples: int, figures: dict[str, dict[str, float]], log: TrainingLog | None
+    ) -> None:
+        sad = figures["whole"]["sad"]
+        if self.progress.add(sad, self.settings.optimiser.schedule):
+            self.best = Best(step=self.step, sad=sad)
+            if log is not None:
+                self.checkpoints.save_best(self._kept(judged=True), figures)
+        patience = self.settings.patience
+        self.stopped_early = bool(patience) and self.progress.since_best >= patience
+        if log is not None:
+            log.write({"step": self.step, "kind": "validation", "samples": samples, **figures})
+
+    def _kept(self, *, judged: bool = False) -> Kept:
+        return Kept(
+            model=self.take.judged if judged else self.take.model,
             step=self.step,
-            best=self.best,
-            optimiser=self.optimiser.state_dict(),
-            sums=self.window.sums,
-            steps=self.window.steps,
+            state={} if judged else self.state(),
+            report=self.report,
+            stopped_early=self.stopped_early,
         )
-        self.checkpoints.save(name, kept, figures, state=name == "last")
+
+    def state(self) -> dict[str, Any]:
+        """Return what, beside the weights, `restore` needs to go on."""
+        return {
+            "step": self.take.state(),
+            "best": None if self.best is None else vars(self.best).copy(),
+            "progress": self.progress.state(),
+            "sums": dict(self.window.sums),
+            "steps": self.window.steps,
+        }

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
-from shm.inference import MAX_SIDE, Forward, Matte, estimate_matte, evaluating, to_matte
+from shm.inference import MAX_SIDE, Matte, estimate_matte, evaluating, to_matte
 from shm.metrics import score
+from shm.models import MattingModel
 from shm.pictures import PictureRow
 from shm.pipeline.values import Alpha, RgbImage, Trimap
 from shm.training.batch import RawSamples, classes_of, one_hot
+from shm.training.compilation import uncompiled
+from shm.training.ranks import Ranks
 
 Figures = dict[str, dict[str, float]]
 """``figures["whole"]["sad"]`` and so on, as `shm.metrics.score` gives them."""
@@ -20,37 +22,35 @@ Figures = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """Mean figures over the validation samples, and pictures of the first few."""
+    """Mean figures over the validation samples, and pictures of the first few of this process."""
 
     samples: int
     figures: Figures
     pictures: tuple[PictureRow, ...]
 
-    @property
-    def sad(self) -> float:
-        """Mean SAD over whole images, in thousands of pixels: what decides which step is best."""
-        return self.figures["whole"]["sad"]
-
 
 def validate(
-    net: nn.Module,
-    forward: Forward,
+    model: MattingModel,
     samples: Iterable[RawSamples],
     *,
     device: torch.device,
+    ranks: Ranks | None = None,
     pictures: int = 4,
     max_side: int = MAX_SIDE,
 ) -> Validation | None:
     """Predict each whole sample and score it over its valid part.
 
+    Nets that can't see without a trimap are given the true one.
+
     Parameters
     ----------
-    net : Module
+    model : MattingModel
         Put into evaluation meanwhile.
-    forward : Forward
-        How `net` makes a matte.
     samples : batches of whole samples
+        With several processes, of process r every world-th sample from the r-th on.
     device : torch.device
+    ranks : Ranks, optional
+        The processes that share the samples; all of them get the figures of all samples.
     pictures : int
         How many of the first samples to keep as pictures.
     max_side : int
@@ -58,13 +58,13 @@ def validate(
 
     Returns
     -------
-    Validation, or None where there is no sample
+    Validation, or None where no process has a sample
     """
     scores: list[Figures] = []
     rows: list[PictureRow] = []
-    with evaluating(net):
+    with evaluating(model), uncompiled():
         for image, alpha, trimap in _valid_parts(samples):
-            matte = _matte(forward, image, trimap, device, max_side)
+            matte = _matte(model, image, trimap, device, max_side)
             scores.append(score(matte.alpha / 255, alpha / 255, trimap))
             if len(rows) < pictures:
                 rows.append(
@@ -76,17 +76,26 @@ def validate(
                         true_alpha=alpha,
                     )
                 )
-    if not scores:
+    everybodys = _dealt_back((ranks or Ranks()).gather(scores))
+    if not everybodys:
         return None
-    return Validation(samples=len(scores), figures=_means(scores), pictures=tuple(rows))
+    return Validation(samples=len(everybodys), figures=_means(everybodys), pictures=tuple(rows))
+
+
+def _dealt_back(shares: list[list[Figures]]) -> list[Figures]:
+    """Bring the scores into the order of the samples: a sum depends on it in its last bit."""
+    longest = max(len(share) for share in shares)
+    return [share[turn] for turn in range(longest) for share in shares if turn < len(share)]
 
 
 def _matte(
-    forward: Forward, image: RgbImage, trimap: Trimap, device: torch.device, max_side: int
+    model: MattingModel, image: RgbImage, trimap: Trimap, device: torch.device, max_side: int
 ) -> Matte:
-    given = one_hot(classes_of(torch.from_numpy(trimap)[None, None]))[0]
+    given = None
+    if model.needs_trimap:
+        given = one_hot(classes_of(torch.from_numpy(trimap)[None, None]))[0]
     rgb = torch.from_numpy(image).movedim(-1, 0)
-    return to_matte(estimate_matte(forward, rgb, device=device, given=given, max_side=max_side))
+    return to_matte(estimate_matte(model, rgb, device=device, given=given, max_side=max_side))
 
 
 def _valid_parts(samples: Iterable[RawSamples]) -> Iterator[tuple[RgbImage, Alpha, Trimap]]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from shm.checkpoint import (
     CheckpointError,
     Metadata,
-    last_step,
+    last_metadata,
     load_model,
     load_state,
     load_weights,
@@ -24,13 +24,13 @@ from shm.checkpoint import (
     resolve,
     save,
 )
-from shm.models import SemanticHumanMatting, alpha_from_trimap, build_mnet, build_tnet
+from shm.models import MattingModel, ModelConfig, alpha_from_trimap, build_model
 
 METADATA = Metadata(
     phase="end-to-end",
     step=40,
-    tnet="mobilenetv2-unet",
-    mnet="light",
+    model=ModelConfig(tnet="mobilenetv2-unet", mnet="light"),
+    start={"tnet": {"source": "scratch", "loaded": []}},
     config={"preset": "light", "seed": 3, "betas": [0.9, 0.999]},
     figures={"whole": {"sad": 1.5, "mse": 0.25}},
 )
@@ -52,11 +52,23 @@ def write(folder: Path, name: str = "last", *, fill: float = 0.5, **changes: Any
     )
 
 
-def both_nets() -> SemanticHumanMatting:
+def both_nets() -> MattingModel:
     torch.manual_seed(4)
-    tnet, _ = build_tnet("mobilenetv2-unet", weights="scratch")
-    mnet, _ = build_mnet("light", weights="scratch")
-    return SemanticHumanMatting(tnet, mnet).eval()
+    return build_model(METADATA.model).eval()
+
+
+def alone(net: str) -> dict[str, Any]:
+    """Return the weights of one of the nets, and metadata that fit them."""
+    other = {"tnet": "mnet", "mnet": "tnet"}[net]
+    own = {n: w for n, w in both_nets().state_dict().items() if n.startswith(f"{net}.")}
+    model = replace(METADATA.model, **{other: None})
+    return {"weights": own, "metadata": replace(METADATA, phase=net, model=model)}
+
+
+def step_of(folder: Path, name: str) -> int:
+    metadata = last_metadata(folder, name)
+    assert metadata is not None
+    return metadata.step
 
 
 def damage(path: Path, position: int) -> None:
@@ -112,15 +124,38 @@ def test_a_new_checkpoint_replaces_the_old_and_leaves_nothing_of_it(tmp_path: Pa
     write(tmp_path, step=1)
     write(tmp_path, "best", step=1)
     file = write(tmp_path, step=2, fill=0.7)
-    assert last_step(tmp_path) == 2
-    assert last_step(tmp_path, "best") == 1
+    assert step_of(tmp_path, "last") == 2
+    assert step_of(tmp_path, "best") == 1
     assert resolve(tmp_path, prefer="last") == file
     assert len(list(tmp_path.iterdir())) == 6
     assert load_state(file)["fill"] == 0.7
 
 
-def test_a_folder_without_a_checkpoint_has_no_last_step(tmp_path: Path) -> None:
-    assert last_step(tmp_path / "nowhere") is None
+def test_a_folder_without_a_checkpoint_has_no_last_one(tmp_path: Path) -> None:
+    assert last_metadata(tmp_path / "nowhere") is None
+
+
+def test_as_many_of_the_newest_are_kept_as_was_asked(tmp_path: Path) -> None:
+    def write_step(step: int, keep: int) -> None:
+        metadata = replace(METADATA, step=step)
+        weights, state = some_weights(step / 10), {"fill": step / 10}
+        save(tmp_path, "last", weights=weights, metadata=metadata, state=state, keep=keep)
+
+    def kept() -> list[int]:
+        older = [read_metadata(resolve(p)).step for p in sorted(tmp_path.glob("step-*.json"))]
+        assert len(list(tmp_path.glob("*.safetensors"))) == len(older) + 1
+        return [*older, step_of(tmp_path, "last")]
+
+    for step in (1, 2, 3, 4):
+        write_step(step, keep=3)
+    assert kept() == [2, 3, 4]
+    assert load_state(tmp_path / "step-00000003.json")["fill"] == 0.3
+    shutil.copy(tmp_path / "step-00000003.json", tmp_path / "last.json")  # going back
+    assert load_state(tmp_path)["fill"] == 0.3
+    write_step(4, keep=3)
+    assert kept() == [2, 3, 4]
+    write_step(5, keep=1)
+    assert kept() == [5]
 
 
 def test_a_checkpoint_killed_at_any_moment_is_the_old_or_the_new_one_whole(
@@ -278,10 +313,10 @@ def test_the_state_of_other_weights_is_refused(tmp_path: Path) -> None:
         ("", "damaged"),
         ("[]", "damaged"),
         ("[" * 10_000, "damaged"),
-        ('{"format": 1}', "damaged"),
-        ('{"format": 2, "weights": "a", "sha256": {}}', "of format 2"),
-        ('{"format": 1, "weights": "../a.safetensors", "sha256": {}}', "outside its folder"),
-        ('{"format": 1, "weights": 3, "sha256": {}}', "damaged"),
+        ('{"format": 2}', "damaged"),
+        ('{"format": 1, "weights": "a", "sha256": {}}', "of format 1"),
+        ('{"format": 2, "weights": "../a.safetensors", "sha256": {}}', "outside its folder"),
+        ('{"format": 2, "weights": 3, "sha256": {}}', "damaged"),
     ],
 )
 def test_a_pointer_that_is_damaged_or_points_elsewhere_is_refused(
@@ -301,9 +336,9 @@ def test_a_file_of_someone_elses_weights_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "of format 2"),
-        ({"tnet": "resnext"}, "no T-Net called 'resnext'"),
-        ({"parameters": {"tnet": {"width": 1.0}, "mnet": {}}}, "this version's has .*0.5"),
+        ({"format": 1}, "of format 1"),
+        ({"model": {"tnet": "resnext"}}, "no T-Net called 'resnext'"),
+        ({"parameters": {"tnet": {"width": 1.0}, "mnet": {}}}, "this version's has .*widths"),
         ({"surprise": 1}, "not a checkpoint of shm"),
     ],
 )
@@ -325,6 +360,8 @@ def test_a_path_means_a_file_a_pointer_a_phase_or_the_runs_end_to_end_phase(tmp_
     write(run / "tnet")
     assert resolve(run) == resolve(phase) == resolve(phase / "best.json") == resolve(best) == best
     assert resolve(run, prefer="last") == resolve(phase / "last.json") == last
+    refined = write(tmp_path / "dim" / "stage-3", "best")
+    assert resolve(tmp_path / "dim") == refined
 
 
 def test_a_path_without_a_checkpoint_is_refused_with_what_there_is(tmp_path: Path) -> None:
@@ -338,8 +375,6 @@ def test_a_path_without_a_checkpoint_is_refused_with_what_there_is(tmp_path: Pat
 def test_names_that_nobody_would_find_again_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="best or last"):
         write(tmp_path, "newest")
-    with pytest.raises(CheckpointError, match="begin with"):
-        save(tmp_path, "last", weights={"a": torch.zeros(1)}, metadata=METADATA)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -360,23 +395,29 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(tmp_path: Path) -> None:
 
 
 def test_a_tnet_alone_predicts_its_own_matte(tmp_path: Path) -> None:
-    tnet = {n: w for n, w in both_nets().state_dict().items() if n.startswith("tnet.")}
-    metadata = replace(METADATA, phase="tnet", mnet=None)
-    model = load_model(save(tmp_path, "best", weights=tnet, metadata=metadata))
+    model = load_model(save(tmp_path, "best", **alone("tnet")))
     with torch.inference_mode():
         prediction = model(torch.randn(1, 3, 37, 50))
     torch.testing.assert_close(prediction.alpha, alpha_from_trimap(prediction.trimap))
 
 
-def test_an_mnet_alone_cannot_predict(tmp_path: Path) -> None:
-    mnet = {n: w for n, w in both_nets().state_dict().items() if n.startswith("mnet.")}
-    save(tmp_path, "best", weights=mnet, metadata=replace(METADATA, phase="mnet", tnet=None))
-    with pytest.raises(CheckpointError, match="needs a T-Net"):
-        load_model(tmp_path)
+def test_an_mnet_alone_says_that_it_needs_a_trimap(tmp_path: Path) -> None:
+    save(tmp_path, "best", **alone("mnet"))
+    assert load_model(tmp_path).needs_trimap
 
 
 def test_weights_of_another_architecture_are_refused_with_the_nets_names(tmp_path: Path) -> None:
-    metadata = replace(METADATA, tnet="mobilenetv2-unet-wide")
+    metadata = replace(METADATA, model=replace(METADATA.model, tnet="mobilenetv2-unet-wide"))
     save(tmp_path, "best", weights=both_nets().state_dict(), metadata=metadata)
     with pytest.raises(CheckpointError, match=r"mobilenetv2-unet-wide.*another architecture"):
         load_model(tmp_path)
+
+
+def test_a_net_of_another_width_is_built_as_it_was(tmp_path: Path) -> None:
+    narrow = ModelConfig(dim="dim", width=0.05, skips=True)
+    model = build_model(narrow)
+    save(tmp_path, "best", weights=model.state_dict(), metadata=replace(METADATA, model=narrow))
+    loaded = load_model(tmp_path)
+    assert {n: w.shape for n, w in loaded.state_dict().items()} == {
+        n: w.shape for n, w in model.state_dict().items()
+    }

@@ -13,7 +13,7 @@ from shm.inference import (
     evaluating,
     predict_alpha,
 )
-from shm.models import SemanticHumanMatting, build_mnet, build_tnet
+from shm.models import MattingModel, ModelConfig, Prediction, build_model
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import RgbImage
 
@@ -21,11 +21,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def model() -> SemanticHumanMatting:
+def model() -> MattingModel:
     torch.manual_seed(0)
-    tnet, _ = build_tnet("mobilenetv2-unet", weights="scratch")
-    mnet, _ = build_mnet("light", weights="scratch")
-    return SemanticHumanMatting(tnet, mnet)
+    return build_model(ModelConfig(tnet="mobilenetv2-unet", mnet="light"))
 
 
 def photo(height: int, width: int) -> RgbImage:
@@ -36,17 +34,18 @@ def photo(height: int, width: int) -> RgbImage:
 def echo(seen: list[tuple[int, int]]) -> Any:
     """Return nets that answer with the red channel, and note the sizes that they were given."""
 
-    def forward(image: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(image: Tensor, given: Tensor | None) -> Prediction:
         seen.append((image.shape[-2], image.shape[-1]))
         red = image[:, :1] * 0.229 + 0.485
-        return red, torch.zeros_like(image) if given is None else given
+        trimap = torch.zeros_like(image) if given is None else given
+        return Prediction(trimap_logits=None, trimap=trimap, raw_alpha=red, alpha=red)
 
     return forward
 
 
 @pytest.mark.parametrize("size", [(33, 47), (64, 64), (120, 41), (7, 90), (1, 1)])
 def test_a_photo_of_any_size_gets_an_alpha_of_its_own_size(
-    size: tuple[int, int], model: SemanticHumanMatting
+    size: tuple[int, int], model: MattingModel
 ) -> None:
     matte = predict_alpha(model, photo(*size), device=CPU, max_side=64)
     assert isinstance(matte, Matte)
@@ -56,7 +55,7 @@ def test_a_photo_of_any_size_gets_an_alpha_of_its_own_size(
 
 
 def test_predicting_changes_neither_the_model_nor_the_next_prediction(
-    model: SemanticHumanMatting,
+    model: MattingModel,
 ) -> None:
     model.train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -99,20 +98,31 @@ def test_a_given_trimap_is_brought_to_the_photos_working_size_and_back() -> None
     )
 
 
+def test_a_given_trimap_takes_t_nets_place_and_must_fit(model: MattingModel) -> None:
+    trimap = np.zeros((40, 50), np.uint8)
+    trimap[:, 20:30], trimap[:, 30:] = 128, 255
+    matte = predict_alpha(model, photo(40, 50), device=CPU, trimap=trimap)
+    assert np.array_equal(matte.trimap, trimap)
+    assert not matte.alpha[trimap == 0].any()
+    assert (matte.alpha[trimap == 255] == 255).all()
+    with pytest.raises(ValueError, match="the trimap is"):
+        predict_alpha(model, photo(40, 51), device=CPU, trimap=trimap)
+
+
 @pytest.mark.parametrize(
     "image", [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3)), np.zeros((40, 40, 4), np.uint8)]
 )
-def test_what_is_no_rgb_image_is_refused(image: Any, model: SemanticHumanMatting) -> None:
+def test_what_is_no_rgb_image_is_refused(image: Any, model: MattingModel) -> None:
     with pytest.raises(ValueError, match="an image is uint8"):
         predict_alpha(model, image, device=CPU)
 
 
-def test_a_cap_below_what_the_nets_need_is_refused(model: SemanticHumanMatting) -> None:
+def test_a_cap_below_what_the_nets_need_is_refused(model: MattingModel) -> None:
     with pytest.raises(ValueError, match="max_side is 31"):
         predict_alpha(model, photo(40, 40), device=CPU, max_side=31)
 
 
-def test_evaluation_ends_with_an_error_too(model: SemanticHumanMatting) -> None:
+def test_evaluation_ends_with_an_error_too(model: MattingModel) -> None:
     model.train()
 
     def fail() -> None:

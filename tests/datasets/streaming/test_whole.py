@@ -10,7 +10,7 @@ import pytest
 from shm.datasets.damage import DamageError
 from shm.datasets.opening import open_samples
 from shm.datasets.storage.location import Location
-from shm.datasets.streaming.whole import JUDGED, whole_samples
+from shm.datasets.streaming.whole import JUDGED, evenly, whole_samples
 from tests.datasets.stores import flip_a_byte, write_people, write_store
 
 
@@ -23,7 +23,8 @@ def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def of_split(path: Location, split: str, limit: int | None = None) -> Iterator[dict[str, Any]]:
     store = open_samples(path)
-    return whole_samples(store, store.slots_in(split), limit)
+    slots = store.slots_in(split)
+    return whole_samples(store, slots if limit is None else evenly(slots, limit))
 
 
 def test_every_sample_of_a_split_comes_once_at_its_own_size(path: Path) -> None:

@@ -86,9 +86,12 @@ def test_matte_crops_keep_all_of_a_sample_aligned_and_let_gradients_through() ->
     cropped, seen = matte_crops(batch, probabilities, side=32, sides=(32, 48), seed=0, step=7)
     assert cropped.image.shape == (3, 3, 32, 32)
     assert seen.shape == (3, 3, 32, 32)
-    true = cropped.matte
-    assert torch.allclose(cropped.image[:, :1], true.alpha)
-    assert torch.allclose(true.foreground + true.background, torch.tensor(1.0), atol=1e-5)
+    assert cropped.foreground is not None
+    assert cropped.background is not None
+    assert torch.allclose(cropped.image[:, :1], cropped.true_alpha)
+    assert torch.allclose(cropped.foreground + cropped.background, torch.tensor(1.0), atol=1e-5)
+    assert cropped.classes.shape == (3, 32, 32)
+    assert (one_hot(cropped.classes) - seen).abs().mean() < 0.05
     assert torch.allclose(seen.sum(1), torch.tensor(1.0), atol=1e-5)
     seen.sum().backward()  # type: ignore[no-untyped-call]
     assert probabilities.grad is not None

@@ -29,6 +29,12 @@ def levels(batch: Batch) -> Tensor:
     return ((batch.image * deviation + mean) * 255).permute(0, 2, 3, 1)
 
 
+def colours(batch: Batch) -> tuple[Tensor, Tensor]:
+    assert batch.foreground is not None
+    assert batch.background is not None
+    return batch.foreground, batch.background
+
+
 def test_bytes_become_what_the_nets_read() -> None:
     plain = {
         name: np.full((32, 32, 3), 51, np.uint8) for name in ("image", "foreground", "background")
@@ -39,10 +45,10 @@ def test_bytes_become_what_the_nets_read() -> None:
     assert batch.classes[0, 0].tolist() == [0] * 8 + [1] * 8 + [2] * 8 + [1] * 8
     assert torch.equal(batch.trimap.argmax(1), batch.classes)
     assert batch.image[0, 0, 0, 0].item() == pytest.approx((0.2 - 0.485) / 0.229)
-    for seen in (batch.matte.foreground, batch.matte.background):
+    for seen in colours(batch):
         assert torch.allclose(seen, torch.full((1, 3, 32, 32), 0.2))
-    assert torch.allclose(batch.matte.alpha, torch.full((1, 1, 32, 32), 0.2))
-    torch.testing.assert_close(batch.image, normalise(batch.matte.foreground))
+    assert torch.allclose(batch.true_alpha, torch.full((1, 1, 32, 32), 0.2))
+    torch.testing.assert_close(batch.image, normalise(colours(batch)[0]))
     assert batch.image.is_contiguous(memory_format=LAYOUT)
     assert batch.trimap.is_contiguous(memory_format=LAYOUT)
     assert batch.ids == ("s0",)
@@ -67,7 +73,7 @@ def test_an_image_that_was_not_sent_is_the_pipeline_s_to_the_bit() -> None:
     found = levels(batch)
     assert np.array_equal(found.round().numpy(), np.stack(expected))
     assert (found - found.round()).abs().max() < 1e-3
-    assert np.array_equal((batch.matte.background[1] * 255).round().permute(1, 2, 0).numpy(), far)
+    assert np.array_equal((colours(batch)[1][1] * 255).round().permute(1, 2, 0).numpy(), far)
 
 
 def any_batch() -> list[Sample]:
@@ -90,7 +96,8 @@ def any_batch() -> list[Sample]:
 def assert_same(one: Batch, other: Batch, *, atol: float) -> None:
     for name in ("image", "classes", "trimap"):
         torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=0, atol=atol)
-    for mine, yours in zip(one.matte, other.matte, strict=True):
+    torch.testing.assert_close(one.true_alpha, other.true_alpha, rtol=0, atol=atol)
+    for mine, yours in zip(colours(one), colours(other), strict=True):
         torch.testing.assert_close(mine, yours, rtol=0, atol=atol)
 
 
@@ -143,8 +150,8 @@ def test_t_net_is_given_image_and_trimap_alone() -> None:
     raw = packed([Sample(planes=planes(40, 5, "image trimap"))])
     batch = to_device(raw, CPU, 40, mattes=False)
     assert (batch.alpha, batch.foreground, batch.background) == (None, None, None)
-    with pytest.raises(BatchError, match="no alpha and no foreground and no background"):
-        _ = batch.matte
+    with pytest.raises(BatchError, match=r"s0.*has no alpha.*a store with alphas"):
+        _ = batch.true_alpha
     lazy = packed([Sample(planes=planes(40, 5, LAZY), band=(1, 1))])
     without, whole = (to_device(lazy, CPU, 40, mattes=mattes) for mattes in (False, True))
     assert torch.equal(without.image, whole.image)
@@ -152,11 +159,12 @@ def test_t_net_is_given_image_and_trimap_alone() -> None:
     assert without.foreground is None
 
 
-def test_a_photo_without_a_known_background_trains_t_net_but_no_matte() -> None:
+def test_a_photo_without_a_known_background_gives_what_is_known() -> None:
     raw = packed([Sample(planes=planes(40, 5, "image foreground alpha"), band=(1, 1))])
     batch = to_device(raw, CPU, 40)
-    with pytest.raises(BatchError, match=r"s0.*has no background, .*store of composites"):
-        _ = batch.matte
+    assert batch.background is None
+    assert batch.foreground is not None
+    assert batch.true_alpha.shape == (1, 1, 40, 40)
 
 
 @pytest.mark.parametrize(

@@ -1,60 +1,46 @@
 import json
-import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from shm.training.config import (
-    ConfigError,
-    OptimiserConfig,
-    Phase,
-    PhaseConfig,
-    from_dict,
-    to_dict,
-)
-from shm.training.presets import PRESETS
+from shm.models import ModelError
+from shm.training.config import ConfigError, PhaseConfig, from_dict, merged, to_dict
+from shm.training.optimiser import OptimiserConfig
+from shm.training.phases import Phase, model_of, origins
+from shm.training.presets import load_recipe
+
+LIGHT = to_dict(load_recipe("light"))
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_survives_json(name: str) -> None:
-    preset = PRESETS[name]
-    assert preset.preset == name
-    assert from_dict(json.loads(json.dumps(to_dict(preset)))) == preset
+def changed(values: dict[str, Any]) -> dict[str, Any]:
+    return merged(LIGHT, values)
 
 
-def test_the_paper_preset_is_the_papers() -> None:
-    paper = PRESETS["paper"]
-    tnet, mnet, both = (paper.phase(phase) for phase in Phase)
-    assert {p.batch for p in (tnet, mnet, both)} == {10}
-    assert {p.optimiser.learning_rate for p in (tnet, mnet, both)} == {1e-5}
-    assert (tnet.crop, mnet.crop, both.crop) == (400, 320, 800)
-    assert mnet.crop_sizes == both.matte_crop_sizes == (320, 480, 640)
-    assert (paper.losses.gamma, paper.losses.trimap_weight) == (0.5, 0.01)
-
-
-def test_what_is_left_out_comes_from_the_base() -> None:
-    base = PRESETS["light"]
-    config = from_dict({"seed": 7, "phases": {"mnet": {"steps": 3}}}, base)
-    mnet = replace(base.phases.mnet, steps=3)
-    assert config == replace(base, seed=7, phases=replace(base.phases, mnet=mnet))
+def test_a_configuration_survives_json() -> None:
+    config = load_recipe("paper")
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"sede": 1}, "no setting sede: did you mean seed?"),
+        ({"modle": {"width": 1.0}}, "no setting modle: did you mean model?"),
         (
             {"phases": {"mnet": {"bach": 1}}},
             r"mnet\.bach: did you mean phases\.mnet\.batch",
         ),
+        ({"phases": {"mnett": {}}}, r"phases\.mnett"),
+        ({"phases": {"stage-0": LIGHT["phases"]["mnet"]}}, r"phases\.stage-0: known are tnet"),
         ({"losses": {"gama": 1}}, r"losses\.gama: did you mean losses\.gamma"),
-        ({"qqqq": 1}, "known are preset, tnet"),
+        ({"weights": {"dim": "imagenet"}}, r"weights\.dim"),
+        ({"qqqq": 1}, "known are preset, seed"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        from_dict(values, PRESETS["light"])
+        from_dict(changed(values))
 
 
 @pytest.mark.parametrize(
@@ -62,20 +48,36 @@ def test_an_unknown_key_names_the_nearest_known_one(values: dict[str, Any], mess
     [
         {"seed": "many"},
         {"phases": {"tnet": {"batch": 0}}},
+        {"phases": {"tnet": {"batch": 8, "accumulate": 3}}},
+        {"phases": {"tnet": {"ema": 1.0}}},
+        {"phases": {"tnet": {"trimap_band": [5]}}},
+        {"phases": {"tnet": {"trimap_band": [5, 2]}}},
         {"phases": {"tnet": {"optimiser": {"learning_rate": float("nan")}}}},
         {"phases": {"tnet": {"optimiser": {"betas": [0.9, 1.0]}}}},
-        {"log_every": 0},
+        {"phases": {"tnet": {"optimiser": {"kind": "adan"}}}},
+        {"phases": {"tnet": {"optimiser": {"schedule": {"kind": "linear"}}}}},
+        {"loop": {"log_every": 0}},
+        {"loop": {"precision": "fp8"}},
+        {"loop": {"keep": 0}},
         {"phases": 3},
+        {"phases": {"tnet": 3}},
+        {"model": {"width": -1.0}},
+        {"model": {"tnet": "resnext"}},
     ],
 )
 def test_a_value_out_of_bounds_or_of_the_wrong_type_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        from_dict(values, PRESETS["light"])
+    with pytest.raises((ConfigError, ModelError)):
+        from_dict(changed(values))
 
 
-def test_a_missing_key_is_an_error_without_a_base() -> None:
+def test_a_missing_key_is_an_error() -> None:
     with pytest.raises(ConfigError, match="preset"):
         from_dict({"seed": 1})
+    without = {**LIGHT, "weights": {"tnet": "scratch"}}
+    with pytest.raises(ConfigError, match=r"weights\.mnet is missing"):
+        from_dict(without)
+    with pytest.raises(ConfigError, match="no phase to train"):
+        from_dict({**LIGHT, "phases": {}})
 
 
 def test_matte_crops_must_fit_into_what_tnet_sees() -> None:
@@ -93,20 +95,22 @@ def test_matte_crops_must_fit_into_what_tnet_sees() -> None:
         PhaseConfig(steps=1, batch=1, optimiser=adam, crop=320, matte_crop=320)
 
 
-def test_a_cosine_rises_over_its_warm_up_and_falls_to_nearly_nothing() -> None:
-    adam = OptimiserConfig(learning_rate=1.0, schedule="cosine", warmup=10)
-    rates = [adam.rate(step, 100) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == pytest.approx((1 + math.cos(math.pi * 0.09)) / 2)
-    assert rates[9:] == sorted(rates[9:], reverse=True)
-    assert rates[-1] < 0.001
+def test_a_phase_that_the_recipe_lacks_is_named_with_those_it_has() -> None:
+    with pytest.raises(ConfigError, match="light has no phase stage-1: known are tnet, mnet"):
+        load_recipe("light").phase(Phase.STAGE_1)
 
 
-def test_a_constant_rate_is_one() -> None:
-    adam = OptimiserConfig(learning_rate=1e-5)
-    assert {adam.rate(step, 7) for step in range(7)} == {1e-5}
+def test_each_net_begins_where_the_last_earlier_phase_left_it() -> None:
+    light, dim = load_recipe("light").recipe, load_recipe("dim").recipe
+    assert light == [Phase.TNET, Phase.MNET, Phase.END_TO_END]
+    begins = {each.net: each.phase for each in origins(Phase.END_TO_END, light)}
+    assert begins == {"tnet": Phase.TNET, "mnet": Phase.MNET}
+    assert [each.phase for each in origins(Phase.MNET, light)] == [None]
+    assert [origins(phase, dim)[0].phase for phase in dim] == [None, *dim[:-1]]
+    assert origins(Phase.STAGE_2, [Phase.STAGE_0, Phase.STAGE_2])[0].phase is Phase.STAGE_0
 
 
-def test_an_unknown_schedule_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="constant, cosine"):
-        OptimiserConfig(learning_rate=1.0, schedule="linear")  # type: ignore[arg-type]
+def test_a_phase_trains_the_part_of_the_model_that_it_names() -> None:
+    model = load_recipe("paper").model
+    assert model_of(Phase.MNET.nets, model) == replace(model, tnet=None)
+    assert model_of(Phase.END_TO_END.nets, model) == model

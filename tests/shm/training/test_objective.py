@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from shm.training.objective import OBJECTIVES, prediction_losses
 
 from shm.losses import LossConfig, alpha_loss, composition_loss
 from shm.models import SemanticHumanMatting, build_mnet, build_tnet
 from shm.training.batch import Batch, BatchError, one_hot
 from shm.training.config import Phase
-from shm.training.objective import OBJECTIVES, prediction_losses
 from shm.training.presets import PRESETS
 
 CONFIG = PRESETS["light"]

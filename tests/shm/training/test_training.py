@@ -11,14 +11,20 @@ from PIL import Image
 from torch import Tensor
 
 from shm.checkpoint import CheckpointError, load_weights, resolve
+from shm.losses import LossConfig
+from shm.models import ModelConfig
 from shm.pipeline.seed import generator
 from shm.training.batch import RawBatch, RawSamples
-from shm.training.config import OptimiserConfig, Phase, PhaseConfig, Phases, TrainConfig
+from shm.training.config import LoopConfig, PhaseConfig, TrainConfig
 from shm.training.log import Record, read_log
+from shm.training.optimiser import OptimiserConfig
 from shm.training.phase import PhaseResult, TrainingError, train_phase
+from shm.training.phases import Phase
+from shm.training.schedule import ScheduleConfig
 from tests.shm.training.raw_batches import Sample, packed
 
 CPU = torch.device("cpu")
+LOOP = LoopConfig(log_every=2, validate_every=3, picture_every=100, checkpoint_every=2)
 SIDE = 32
 
 
@@ -70,6 +76,15 @@ def batches(start: int) -> Iterator[RawBatch]:
         step += 1
 
 
+def halved(start: int) -> Iterator[RawBatch]:
+    """Yield the samples of the same batches one by one."""
+    step = start
+    while True:
+        for index in range(2):
+            yield packed([crop(sample(step, index))], [f"{step}-{index}"])
+        step += 1
+
+
 def validation() -> Iterator[RawSamples]:
     """Yield two samples on a canvas, of different sizes."""
     torch.rand(1)
@@ -90,28 +105,46 @@ def phase_config(**changes: Any) -> PhaseConfig:
 
 
 def train_config(**changes: Any) -> TrainConfig:
+    """Return small nets of Semantic Human Matting, and how they are trained."""
     settings: dict[str, Any] = {
         "preset": "test",
-        "tnet": "mobilenetv2-unet",
-        "mnet": "light",
-        "tnet_weights": "scratch",
-        "mnet_weights": "scratch",
-        "phases": Phases(
-            tnet=phase_config(rotation=10.0),
-            mnet=phase_config(),
-            end_to_end=phase_config(steps=4, matte_crop=32, matte_crop_sizes=(32,)),
-        ),
-        "log_every": 2,
-        "validate_every": 3,
-        "picture_every": 100,
-        "checkpoint_every": 2,
+        "model": ModelConfig(tnet="mobilenetv2-unet", mnet="light"),
+        "weights": {"tnet": "scratch", "mnet": "scratch"},
+        "phases": {
+            "tnet": phase_config(rotation=10.0),
+            "mnet": phase_config(),
+            "end-to-end": phase_config(steps=4, matte_crop=32, matte_crop_sizes=(32,)),
+        },
+        "loop": LOOP,
     }
     return TrainConfig(**{**settings, **changes})
 
 
+def dim_config(**changes: Any) -> TrainConfig:
+    """Return a narrow net of Deep Image Matting, and how its stages are trained."""
+    stages = {f"stage-{stage}": phase_config(steps=4) for stage in range(4)}
+    settings: dict[str, Any] = {
+        "model": ModelConfig(dim="dim", width=0.1),
+        "weights": {"dim": "scratch"},
+        "losses": LossConfig(distance="charbonnier", region="unknown"),
+        "phases": stages,
+    }
+    return train_config(**{**settings, **changes})
+
+
+def config_of(phase: Phase) -> TrainConfig:
+    return dim_config() if phase.value.startswith("stage") else train_config()
+
+
+def with_phase(config: TrainConfig, phase: Phase, **changes: Any) -> TrainConfig:
+    """Return a configuration with some settings of a phase changed."""
+    changed = replace(config.phase(phase), **changes)
+    return replace(config, phases={**config.phases, phase.value: changed})
+
+
 def train(phase: Phase, run: Path, config: TrainConfig | None = None, **more: Any) -> PhaseResult:
     settings: dict[str, Any] = {"batches": batches, "validation": validation, "device": CPU}
-    return train_phase(phase, config or train_config(), run=run, **{**settings, **more})
+    return train_phase(phase, config or config_of(phase), run=run, **{**settings, **more})
 
 
 def weights(folder: Path, name: str) -> dict[str, Tensor]:
@@ -141,43 +174,50 @@ def killed_at(step: int) -> Any:
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run whose first two phases are trained."""
+    """Return a run in which all is trained that another phase builds on."""
     run = tmp_path_factory.mktemp("run")
-    train(Phase.TNET, run)
-    train(Phase.MNET, run)
+    for phase in (Phase.TNET, Phase.MNET, Phase.STAGE_0, Phase.STAGE_1, Phase.STAGE_2):
+        train(phase, run)
     return run
 
 
-def paths(run: Path) -> dict[Phase, Path]:
-    return {phase: run / phase.value for phase in (Phase.TNET, Phase.MNET)}
+def paths(run: Path, phase: Phase = Phase.END_TO_END) -> dict[str, Path]:
+    """Return the checkpoints that a phase builds on."""
+    found = {
+        Phase.END_TO_END: {"tnet": run / "tnet", "mnet": run / "mnet"},
+        Phase.STAGE_1: {"dim": run / "stage-0"},
+        Phase.STAGE_2: {"dim": run / "stage-1"},
+        Phase.STAGE_3: {"dim": run / "stage-2"},
+    }
+    return found.get(phase, {})
 
 
 @pytest.mark.parametrize("phase", Phase)
 def test_a_phase_learns(phase: Phase, tmp_path: Path, pretrained: Path) -> None:
-    steady = phase_config(steps=8)
-    config = train_config(phases=Phases(tnet=steady, mnet=steady, end_to_end=steady))
+    steps = 30 if phase is Phase.STAGE_2 else 10
+    config = with_phase(config_of(phase), phase, steps=steps)
     same_batch = next(batches(0))
     losses: list[float] = []
     train(
         phase,
         tmp_path,
         config,
-        batches=lambda _: iter([same_batch] * 8),
+        batches=lambda _: iter([same_batch] * steps),
         validation=None,
-        pretrained=paths(pretrained),
+        pretrained=paths(pretrained, phase),
         on_step=lambda _, figures: losses.append(figures["total"]),
     )
-    assert len(losses) == 8
-    assert losses[-1] < 0.9 * losses[0]
+    assert len(losses) == steps
+    assert losses[-1] < (0.99 if phase is Phase.STAGE_2 else 0.9) * losses[0]
 
 
-@pytest.mark.parametrize("phase", [Phase.TNET, Phase.END_TO_END])
+@pytest.mark.parametrize("phase", [Phase.TNET, Phase.END_TO_END, Phase.STAGE_3])
 def test_a_phase_killed_after_any_step_resumes_to_the_same_weights_and_curve(
     phase: Phase, tmp_path: Path, pretrained: Path
 ) -> None:
-    more: Any = {"pretrained": paths(pretrained)}
+    more: Any = {"pretrained": paths(pretrained, phase)}
     undisturbed = train(phase, tmp_path / "undisturbed", **more)
-    steps = train_config().phase(phase).steps
+    steps = config_of(phase).phase(phase).steps
     for step in range(1, steps + 1):
         run = tmp_path / f"killed-{step}"
         with pytest.raises(Killed):
@@ -187,6 +227,141 @@ def test_a_phase_killed_after_any_step_resumes_to_the_same_weights_and_curve(
         assert curve(resumed.folder) == curve(undisturbed.folder)
         for name in ("last", "best"):
             assert same(weights(resumed.folder, name), weights(undisturbed.folder, name))
+
+
+EVERYTHING: dict[str, dict[str, Any]] = {
+    "average, plateau, clipping": {
+        "ema": 0.8,
+        "optimiser": OptimiserConfig(
+            learning_rate=3e-3,
+            clip_norm=0.5,
+            schedule=ScheduleConfig(kind="plateau", patience=1, factor=0.5, warmup=2),
+        ),
+    },
+    "sgd, accumulated, frozen": {
+        "accumulate": 2,
+        "freeze_batch_norm": True,
+        "optimiser": OptimiserConfig(learning_rate=1e-2, kind="sgd", clip_value=0.1),
+    },
+}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("options", EVERYTHING.values(), ids=EVERYTHING.keys())
+def test_all_that_a_step_changes_is_resumed(
+    options: dict[str, Any], precision: Any, tmp_path: Path
+) -> None:
+    loop = replace(LOOP, precision=precision, validate_every=1, checkpoint_every=3)
+    config = with_phase(train_config(loop=loop), Phase.MNET, **options)
+    halves = halved if "accumulate" in options else batches
+    undisturbed = train(Phase.MNET, tmp_path / "undisturbed", config, batches=halves)
+    with pytest.raises(Killed):
+        train(Phase.MNET, tmp_path / "killed", config, batches=halves, on_step=killed_at(4))
+    resumed = train(Phase.MNET, tmp_path / "killed", config, batches=halves)
+    assert curve(resumed.folder) == curve(undisturbed.folder)
+    for name in ("last", "best"):
+        assert same(weights(resumed.folder, name), weights(undisturbed.folder, name))
+    files = [next(f.folder.glob("last-*.state.pt")).name for f in (resumed, undisturbed)]
+    assert files[0] == files[1]  # called by its content
+
+
+def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path: Path) -> None:
+    gentle = OptimiserConfig(learning_rate=1e-2, kind="sgd", momentum=0.0)
+    whole = with_phase(
+        train_config(), Phase.MNET, freeze_batch_norm=True, optimiser=gentle, steps=3
+    )
+    parts = with_phase(whole, Phase.MNET, accumulate=2)
+    first = train(Phase.MNET, tmp_path / "whole", whole)
+    second = train(Phase.MNET, tmp_path / "parts", parts, batches=halved)
+    mine, theirs = weights(first.folder, "last"), weights(second.folder, "last")
+    for name in mine:
+        torch.testing.assert_close(mine[name], theirs[name], rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_of_the_weights_is_what_is_judged_and_kept_as_the_best(tmp_path: Path) -> None:
+    config = with_phase(train_config(), Phase.MNET, ema=0.9, steps=3)
+    result = train(Phase.MNET, tmp_path, config)
+    last, best = weights(result.folder, "last"), weights(result.folder, "best")
+    assert last.keys() == best.keys()
+    assert not same(last, best)
+
+
+def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale(tmp_path: Path) -> None:
+    config = with_phase(train_config(), Phase.MNET, freeze_batch_norm=True)
+    after = weights(train(Phase.MNET, tmp_path, config).folder, "last")
+    means = [value for name, value in after.items() if name.endswith("running_mean")]
+    assert means
+    assert not any(mean.any() for mean in means)
+    scales = [v for n, v in after.items() if n.startswith("mnet.stem.1.weight")]
+    assert all((scale != 1).any() for scale in scales)
+
+
+def test_a_phase_without_hope_stops_early_and_stays_stopped(tmp_path: Path) -> None:
+    still = OptimiserConfig(learning_rate=0.0)
+    loop = replace(LOOP, validate_every=1)
+    config = with_phase(
+        train_config(loop=loop),
+        Phase.MNET,
+        optimiser=still,
+        patience=2,
+        steps=9,
+        freeze_batch_norm=True,
+    )
+    notes: list[str] = []
+    result = train(Phase.MNET, tmp_path, config, on_note=notes.append)
+    assert result.steps == 3
+    assert any("stopped at step 3 of 9: 2 validations" in note for note in notes)
+    notes.clear()
+    assert train(Phase.MNET, tmp_path, config, on_note=notes.append).steps == 3
+    assert "finished already" in notes[0]
+    patient = with_phase(config, Phase.MNET, patience=4)
+    assert train(Phase.MNET, tmp_path, patient).steps == 5
+
+
+def test_a_plateau_lowers_the_rate(tmp_path: Path) -> None:
+    schedule = ScheduleConfig(kind="plateau", patience=1, factor=0.5)
+    still = OptimiserConfig(learning_rate=1e-30, schedule=schedule)
+    loop = replace(LOOP, validate_every=1, log_every=1)
+    config = with_phase(
+        train_config(loop=loop), Phase.MNET, optimiser=still, freeze_batch_norm=True, steps=4
+    )
+    result = train(Phase.MNET, tmp_path, config)
+    rates = [record["lr"] for record in curve(result.folder) if record["kind"] == "train"]
+    assert rates == [1e-30, 1e-30, 0.5e-30, 0.25e-30]
+
+
+def test_nets_that_are_only_joined_are_judged_all_the_same(
+    tmp_path: Path, pretrained: Path
+) -> None:
+    config = with_phase(train_config(), Phase.END_TO_END, steps=0)
+    result = train(Phase.END_TO_END, tmp_path, config, pretrained=paths(pretrained))
+    assert result.steps == 0
+    assert result.best is not None
+    both = weights(result.folder, "best")
+    assert same(
+        both, {**weights(pretrained / "tnet", "best"), **weights(pretrained / "mnet", "best")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("phase", "resting"),
+    [
+        (Phase.STAGE_0, ("refinement.",)),
+        (Phase.STAGE_1, ("refinement.",)),
+        (Phase.STAGE_2, ("encoder.", "conv6.", "decoder.")),
+        (Phase.STAGE_3, ()),
+    ],
+)
+def test_a_stage_moves_its_own_part_of_deep_image_matting_alone(
+    phase: Phase, resting: tuple[str, ...], tmp_path: Path, pretrained: Path
+) -> None:
+    result = train(phase, tmp_path, pretrained=paths(pretrained, phase))
+    after = weights(result.folder, "last")
+    begun = with_phase(dim_config(), phase, steps=0)
+    nothing = train(phase, tmp_path / "still", begun, pretrained=paths(pretrained, phase))
+    before = weights(nothing.folder, "last")
+    moved = {name for name in after if not torch.equal(after[name], before[name])}
+    assert moved == {name for name in after if not name.startswith(resting or ("none",))}
 
 
 def test_a_phase_killed_while_it_validates_leaves_no_step_twice_in_its_log(tmp_path: Path) -> None:
@@ -218,14 +393,14 @@ def test_a_finished_phase_says_so_and_does_nothing(pretrained: Path) -> None:
 
 def test_more_steps_go_on_from_a_finished_phase(tmp_path: Path) -> None:
     config = train_config()
-    longer = replace(config, phases=replace(config.phases, mnet=phase_config(steps=8)))
+    longer = with_phase(config, Phase.MNET, steps=8)
     train(Phase.MNET, tmp_path, config)
     result = train(Phase.MNET, tmp_path, longer)
     assert (result.resumed_from, result.steps) == (6, 8)
 
 
 def test_the_best_checkpoint_is_the_one_of_the_lowest_validation_sad(tmp_path: Path) -> None:
-    config = train_config(validate_every=1)
+    config = train_config(loop=replace(LOOP, validate_every=1))
     result = train(Phase.MNET, tmp_path, config)
     sads = {
         record["step"]: record["whole"]["sad"]
@@ -264,9 +439,8 @@ def test_without_validation_the_last_is_the_best_and_it_is_said(
 
 
 def test_end_to_end_starts_from_the_best_of_both(tmp_path: Path, pretrained: Path) -> None:
-    frozen = phase_config(steps=1, optimiser=OptimiserConfig(learning_rate=0.0))
-    config = train_config()
-    config = replace(config, phases=replace(config.phases, end_to_end=frozen))
+    frozen = OptimiserConfig(learning_rate=0.0)
+    config = with_phase(train_config(), Phase.END_TO_END, steps=1, optimiser=frozen)
     result = train(Phase.END_TO_END, tmp_path, config, pretrained=paths(pretrained))
     both = weights(result.folder, "last")
     learnt = {**weights(pretrained / "tnet", "best"), **weights(pretrained / "mnet", "best")}
@@ -297,9 +471,8 @@ def test_end_to_end_refuses_a_half_trained_net(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_the_samples_names(tmp_path: Path) -> None:
-    config = train_config()
-    wild = phase_config(optimiser=OptimiserConfig(learning_rate=1e30))
-    config = replace(config, phases=replace(config.phases, tnet=wild), checkpoint_every=1)
+    config = train_config(loop=replace(LOOP, checkpoint_every=1))
+    config = with_phase(config, Phase.TNET, optimiser=OptimiserConfig(learning_rate=1e30))
     with pytest.raises(TrainingError, match="samples, or lower the learning rate") as stop:
         train(Phase.TNET, tmp_path, config, validation=None)
     message = str(stop.value)
@@ -318,7 +491,8 @@ def test_batches_that_end_early_are_an_error(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"seed": 5}, "seed 0, now 5"),
-        ({"phases": replace(train_config().phases, tnet=phase_config(batch=3))}, "batch 2, now 3"),
+        ({"phases": {**train_config().phases, "tnet": phase_config(batch=3)}}, "batch 2, now 3"),
+        ({"losses": LossConfig(gamma=0.3)}, "gamma 0.5, now 0.3"),
     ],
 )
 def test_a_run_goes_on_only_with_the_settings_it_began_with(
@@ -340,10 +514,10 @@ def test_a_run_goes_on_only_with_the_data_it_began_with(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_phase_or_architecture_is_refused(
     tmp_path: Path, pretrained: Path
 ) -> None:
-    swapped = {Phase.TNET: pretrained / "mnet", Phase.MNET: pretrained / "tnet"}
+    swapped = {"tnet": pretrained / "mnet", "mnet": pretrained / "tnet"}
     with pytest.raises((TrainingError, CheckpointError), match="mnet"):
         train(Phase.END_TO_END, tmp_path, pretrained=swapped)
-    other = train_config(tnet="pspnet50")
+    other = train_config(model=ModelConfig(tnet="pspnet50", mnet="light"))
     with pytest.raises((TrainingError, CheckpointError), match="pspnet50"):
         train(Phase.END_TO_END, tmp_path, other, pretrained=paths(pretrained))
     with pytest.raises((TrainingError, CheckpointError), match="pspnet50"):
@@ -351,10 +525,15 @@ def test_a_checkpoint_of_another_phase_or_architecture_is_refused(
 
 
 def test_pictures_show_the_same_samples_every_so_often(tmp_path: Path) -> None:
-    config = train_config(picture_every=4, validate_every=100)
+    config = train_config(loop=replace(LOOP, picture_every=4, validate_every=100))
     result = train(Phase.TNET, tmp_path, config)
     pictures = sorted((result.folder / "pictures").iterdir())
     assert [path.name for path in pictures] == ["step-000004.png", "step-000006.png"]
     with Image.open(pictures[0]) as picture:
         assert picture.width >= 5 * 192
         assert 2 * 192 <= picture.height < 3 * 192
+    with Image.open(result.folder / "matte.gif") as matte:
+        assert getattr(matte, "n_frames", 1) == 2
+        assert matte.size == (192, 192)
+    with Image.open(result.folder / "losses.png") as plot:
+        assert plot.width == 1000

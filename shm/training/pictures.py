@@ -1,0 +1,70 @@
+"""What a phase shows of itself: pictures of the same samples, one matte as it grows, its losses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from shm.pictures import PictureRow, alpha_of_first_row, write_grid
+from shm.training.log import read_log
+
+FRAME_MILLISECONDS = 400
+LAST_MILLISECONDS = 2000
+"""How long the animation shows the last matte before it begins again."""
+
+
+def draw_progress(folder: Path, step: int, rows: Sequence[PictureRow]) -> None:
+    """Write what the nets make of some samples at a step, and draw what follows from it anew.
+
+    ``pictures/step-000100.png`` shows the samples; ``matte.gif`` the alpha of the first of them at
+    each step that has pictures; ``losses.png`` what the log tells.
+    """
+    pictures = folder / "pictures"
+    write_grid(pictures / f"step-{step:06d}.png", rows)
+    frames = [path for path in sorted(pictures.glob("step-*.png")) if _step_of(path) <= step]
+    _write_animation(folder / "matte.gif", frames)
+    draw_losses(folder)
+
+
+def draw_losses(folder: Path) -> None:
+    """Plot a phase's log: losses on the left, validation SAD on the right, to ``losses.png``."""
+    records = list(read_log(folder / "log.jsonl"))
+    trained = [record for record in records if record["kind"] == "train"]
+    judged = [record for record in records if record["kind"] == "validation"]
+    if not trained:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    losses, sads = figure.subplots(1, 2)
+    for name in trained[0]["losses"]:
+        values = [record["losses"].get(name, np.nan) for record in trained]
+        losses.plot([record["step"] for record in trained], values, label=name)
+    losses.set(title=f"{folder.name}: losses", xlabel="step", yscale="log")
+    losses.legend()
+    for region in ("whole", "unknown"):
+        values = [record[region]["sad"] for record in judged]
+        sads.plot([record["step"] for record in judged], values, marker="o", label=region)
+    sads.set(title="SAD of the validation samples / 1000", xlabel="step", ylim=(0, None))
+    sads.legend()
+    partial = folder / ".losses.png.partial"
+    figure.savefig(partial, format="png", dpi=100)
+    partial.replace(folder / "losses.png")
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
+
+
+def _write_animation(path: Path, grids: Sequence[Path]) -> None:
+    frames = []
+    for grid in grids:
+        with Image.open(grid) as picture:
+            frames.append(Image.fromarray(alpha_of_first_row(np.asarray(picture))))
+    partial = path.with_name(f".{path.name}.partial")
+    shown = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
+    frames[0].save(
+        partial, format="GIF", save_all=True, append_images=frames[1:], duration=shown, loop=0
+    )
+    partial.replace(path)
