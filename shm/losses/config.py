@@ -1,11 +1,11 @@
 """Which losses training minimises, and with which weights."""
 
-import difflib
 import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from shm.pipeline.errors import ShmError
+from shm.pipeline.nearest import nearest
 from shm.pipeline.values import TrimapClass
 
 Distance = Literal["l1", "charbonnier"]
@@ -104,9 +104,7 @@ class LossConfig:
 def _one_of(choices: object, name: str, value: str) -> None:
     known = get_args(choices)
     if value not in known:
-        near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise LossError(f"{name} is {value!r}: {meant}known are {', '.join(known)}")
+        raise LossError(f"{name} is {value!r}: {nearest(str(value), known)}")
 
 
 DEFAULTS = LossConfig()

@@ -1,6 +1,5 @@
 """Every net by name, with all its hyper-parameters."""
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +31,7 @@ from shm.models.vgg16_bn import VGG16Matting, VGG16MattingConfig
 from shm.models.weights import SCRATCH, Backbone, load_encoder
 from shm.models.weights_report import WeightsReport
 from shm.models.width import NetConfig
+from shm.pipeline.nearest import nearest
 
 if TYPE_CHECKING:  # which knows the names below
     from shm.models.config import ModelConfig
@@ -208,7 +208,5 @@ def _effective(config: "ModelConfig", variant: Variant[nn.Module]) -> NetConfig:
 def _variant(kind: str, name: str) -> Variant[nn.Module]:
     called, nets = _KINDS[kind]
     if name not in nets:
-        near = difflib.get_close_matches(name, nets, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(nets)}"
-        raise ModelError(f"there is no {called} called {name!r}: {hint}")
+        raise ModelError(f"there is no {called} called {name!r}: {nearest(name, nets)}")
     return nets[name]

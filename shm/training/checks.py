@@ -1,10 +1,9 @@
 """What settings share: the error, and bounds that say what was given."""
 
-import difflib
-from collections.abc import Iterable
 from typing import get_args
 
 from shm.pipeline.errors import ShmError
+from shm.pipeline.nearest import nearest
 
 
 class ConfigError(ShmError, ValueError):
@@ -31,10 +30,3 @@ def one_of(choices: object, **settings: str) -> None:
     for name, value in settings.items():
         if value not in known:
             raise ConfigError(f"{name} is {value!r}: {nearest(str(value), known)}")
-
-
-def nearest(word: str, known: Iterable[str], where: str = "") -> str:
-    """Say which known word was meant, or else all that are known."""
-    known = list(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {where}{near[0]}?" if near else f"known are {', '.join(known)}"

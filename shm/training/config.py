@@ -10,7 +10,8 @@ from shm.losses import LossConfig
 from shm.models.config import ModelConfig
 from shm.pipeline.errors import ShmError
 from shm.pipeline.jitter import JitterConfig
-from shm.training.checks import ConfigError, at_least, below, nearest, one_of
+from shm.pipeline.nearest import nearest
+from shm.training.checks import ConfigError, at_least, below, one_of
 from shm.training.optimiser import OptimiserConfig
 from shm.training.phases import Phase
 

@@ -100,6 +100,7 @@ def train_phase(
     require_divisible(phase, settings.batch, settings.accumulate, ranks)
     checkpoints = PhaseCheckpoints(run / phase.value, phase, config, data)
     kept = checkpoints.last()
+    ranks.wait()  # until all have read where it stands, none goes on from there
     if kept is not None and _is_finished(kept, config, phase):
         best = _best(kept)
         note(f"{phase}: finished already, {kept.step} steps ({_told(best)})")

@@ -8,7 +8,8 @@ from typing import Any
 
 import tomli_w
 
-from shm.training.checks import ConfigError, nearest
+from shm.pipeline.nearest import nearest
+from shm.training.checks import ConfigError
 from shm.training.config import TrainConfig, from_dict, merged, to_dict
 
 PRESETS = ("light", "paper", "dim-light", "dim")

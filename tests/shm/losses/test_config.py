@@ -20,11 +20,11 @@ from shm.losses import LossConfig, LossError
         ("epsilon", 0.0, "epsilon is 0.0: give a number from 1e-12 to 1"),
         ("epsilon", 2.0, "epsilon is 2.0: give a number from 1e-12 to 1"),
         ("epsilon", math.nan, "epsilon is nan: give a number from 1e-12 to 1"),
-        ("distance", "l2", "distance is 'l2': did you mean l1? known are l1, charbonnier"),
+        ("distance", "l2", "distance is 'l2': did you mean l1?"),
         (
             "region",
             "unknwon",
-            "region is 'unknwon': did you mean unknown? known are whole, unknown",
+            "region is 'unknwon': did you mean unknown?",
         ),
         ("composition", "none", "composition is 'none': known are true, observed"),
         ("trimap", "focal", "trimap is 'focal': known are cross-entropy, dice"),
