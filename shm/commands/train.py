@@ -143,7 +143,7 @@ def command(store: "Location | None", run: Path | None, **options: Any) -> None:
     Semantic Human Matting has three phases: T-Net learns trimaps, M-Net alphas from true trimaps,
     and end to end both learn together, starting from the best of each. Deep Image Matting has
     stages 0 to 3. Stopped at any moment, the same command carries on; a finished phase is passed
-    over. Several processes: torchrun --nproc-per-node 2 --no-python shm train ...
+    over. Several processes: torchrun --nproc-per-node 2 --no-python -- shm train ...
 
     \b
     shm train train.zarr --run runs/first

@@ -9,6 +9,9 @@ from PIL import Image
 from shm.pictures import PictureRow, alpha_of_first_row, write_grid
 from shm.training.log import read_log
 
+NO_LOSSES = ("gradient_norm", "overflow")
+"""What a line of the log has beside losses."""
+
 FRAME_MILLISECONDS = 400
 LAST_MILLISECONDS = 2000
 """How long the animation shows the last matte before it begins again."""
@@ -39,10 +42,12 @@ def draw_losses(folder: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     losses, sads = figure.subplots(1, 2)
     for name in trained[0]["losses"]:
+        if name in NO_LOSSES:
+            continue
         values = [record["losses"].get(name, np.nan) for record in trained]
         losses.plot([record["step"] for record in trained], values, label=name)
     losses.set(title=f"{folder.name}: losses", xlabel="step", yscale="log")
-    losses.legend()
+    losses.legend(loc="upper left", bbox_to_anchor=(0, -0.17), ncols=3)
     for region in ("whole", "unknown"):
         values = [record[region]["sad"] for record in judged]
         sads.plot([record["step"] for record in judged], values, marker="o", label=region)
