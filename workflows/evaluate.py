@@ -81,9 +81,9 @@ def evaluate(
 ) -> Evaluation:
     """Score a checkpoint, or ``untrained:RECIPE``, on a split of a store.
 
-    Each sample is predicted whole, at its own size. Models are given the store's trimap where
-    `trimap` is ``"true"``, or is ``"auto"`` and they have no T-Net. With `sheet`, a picture grid of
-    the first samples is written there.
+    Each sample is predicted whole, by nets that see no longer side than `max_side`. Models are
+    given the store's trimap where `trimap` is ``"true"``, or is ``"auto"`` and they have no T-Net.
+    With `sheet`, a picture grid of the first samples is written there.
 
     Raises
     ------

@@ -27,6 +27,7 @@ from shm.pipeline.seed import digest
 from shm.training.config import PhaseConfig, TrainConfig
 from shm.training.objectives import OBJECTIVES
 from shm.training.phase import PhaseResult, require_divisible, train_phase
+from shm.training.phase_checkpoint import PhaseCheckpoints
 from shm.training.phases import Phase
 from shm.training.presets import to_toml
 from shm.training.ranks import Ranks, joined
@@ -79,7 +80,8 @@ def train(
         Stores of composites, or of people where no loss reads backgrounds; nets are validated on
         the first one's validation split.
     pretrained : mapping, optional
-        Checkpoints by net to start from: see `shm.training.start.fresh_model`.
+        Checkpoints by net (``"tnet"``, ``"mnet"``, ``"dim"``): the first of the phases with that
+        net starts from it.
 
     Raises
     ------
@@ -87,8 +89,7 @@ def train(
         A store is missing, damaged, lacks what the losses read or has no training split; or
         what `shm.training.train_phase` raises.
     """
-    for phase in phases:
-        config.phase(phase)
+    given = given_to(phases, pretrained or {}, config)
     stores = [open_trainable(source.path, config, phases, settings.cache) for source in sources]
     weights = [source.weight for source in sources]
     shards = [store.shard for store in stores]
@@ -99,6 +100,11 @@ def train(
             say("--cache is for stores at URLs: not used")
         make_run(run)
         say(f"training on {device}, preset {config.preset}{_together(ranks, device, config)}")
+        if device.type == "cpu" and config.loop.precision != "fp32":
+            say(
+                f"{config.loop.precision} is slow on processors without instructions for it: "
+                "--precision fp32 may be quicker"
+            )
         feed = Feed(
             sources=sources,
             validated=stores[0],
@@ -108,12 +114,39 @@ def train(
             ranks=ranks,
             device=device,
         )
+        for phase in phases:
+            PhaseCheckpoints(run / phase.value, phase, config, data).require_same_settings()
         if ranks.first:
             write_config(run, config)
         return [
-            train_one(phase, feed, run, config, pretrained=pretrained or {}, note=say)
+            train_one(phase, feed, run, config, pretrained=given[phase], note=say)
             for phase in phases
         ]
+
+
+def given_to(
+    phases: Sequence[Phase], pretrained: Mapping[str, Path], config: TrainConfig
+) -> dict[Phase, dict[str, Path]]:
+    """Give each net's checkpoint to the first of the phases with that net; others go on from there.
+
+    Raises
+    ------
+    ConfigError
+        The recipe has no such phase.
+    TrainError
+        No phase has a net that a checkpoint is given for.
+    """
+    for phase in phases:
+        config.phase(phase)
+    given: dict[Phase, dict[str, Path]] = {phase: {} for phase in phases}
+    for net, path in pretrained.items():
+        takers = [phase for phase in phases if net in phase.nets]
+        if not takers:
+            raise TrainError(
+                f"--{net} {path}: {', '.join(phases)} of the recipe {config.preset} train no {net}"
+            )
+        given[takers[0]][net] = path
+    return given
 
 
 def _silent(_: str) -> None:

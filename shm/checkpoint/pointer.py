@@ -74,7 +74,10 @@ def read_pointer(path: Path) -> Pointer:
     except CheckpointError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: damaged ({brief(error)})") from error
+        cure = (
+            "; it points to an older checkpoint: delete it" if path.name.startswith(OLDER) else ""
+        )
+        raise CheckpointError(f"{path}: damaged ({brief(error)}){cure}") from error
     if outside:
         raise CheckpointError(f"{path}: names {outside[0]}, a file outside its folder")
     return pointer
@@ -88,8 +91,9 @@ def write_pointer(path: Path, pointer: Pointer) -> None:
 
 def pointers_to(weights: Path) -> Iterator[Pointer]:
     """Yield the pointers beside a file of weights that name it."""
-    names = [weights.with_name(f"{name}.json") for name in NAMES]
-    for path in [*names, *older_pointers(weights.parent)]:
+    name = weights.name.split("-")[0]
+    older = older_pointers(weights.parent) if name == "last" else []
+    for path in [weights.with_name(f"{name}.json"), *older]:
         if path.exists() and (pointer := read_pointer(path)).weights == weights.name:
             yield pointer
 
@@ -127,11 +131,12 @@ def keep_older(folder: Path, name: str, stem: str, keep: int) -> None:
 
 def remove_leftovers(folder: Path, name: str) -> None:
     """Delete what a kill may have left: files that no pointer names any more."""
-    kept = {
-        file
-        for path in (folder / f"{name}.json", *older_pointers(folder))
-        for file in read_pointer(path).sha256
-    }
+    pointers = [folder / f"{name}.json"]
+    if name == "last":
+        pointers += older_pointers(folder)
+        for partial in folder.glob(f".{OLDER}*.json.partial"):
+            partial.unlink(missing_ok=True)
+    kept = {file for path in pointers for file in read_pointer(path).sha256}
     for pattern in (f"{name}-*.safetensors", f"{name}-*.state.pt", f".{name}[-.]*.partial"):
         for file in folder.glob(pattern):
             if file.name not in kept:

@@ -51,6 +51,10 @@ class MixError(ShmError, ValueError):
     """A store to mix in has no weight."""
 
 
+class FlagError(ShmError, ValueError):
+    """A switch is about what the recipe does not have."""
+
+
 @click.command()
 @click.argument("store", type=STORE, required=False)
 @click.option("--run", type=ANY_PATH, help="Folder of the run.")
@@ -72,7 +76,7 @@ class MixError(ShmError, ValueError):
     "changes",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Change a value of the recipe, as in losses.gamma=0.3 or phases.*.batch=4.",
+    help="Change a value of the recipe, as in losses.gamma=0.3 or 'phases.*.batch=4'.",
 )
 @click.option("--print-config", is_flag=True, help="Print the recipe as TOML, and train nothing.")
 @click.option(
@@ -234,6 +238,13 @@ def changes_of(options: dict[str, Any]) -> Iterator[str]:
     yield from (
         f"{key}={options[name]}" for name, key in VALUES.items() if options[name] is not None
     )
+    recipe = read_toml(options["preset"])
+    for name in ("no_trimap_loss", "no_end_to_end"):
+        if options[name] and Phase.END_TO_END not in recipe.get("phases", {}):
+            raise FlagError(
+                f"--{name.replace('_', '-')} is about the end-to-end phase, which the recipe "
+                f"{options['preset']} does not have: leave it out"
+            )
     yield from (change for name, change in FLAGS.items() if options[name])
     if options["colour_jitter"] is not None:
         share = options["colour_jitter"]
@@ -241,7 +252,7 @@ def changes_of(options: dict[str, Any]) -> Iterator[str]:
             yield f"phases.*.jitter.{name}={share}"
         yield f"phases.*.jitter.hue={share / 10}"
     if options["from_scratch"]:
-        for net in read_toml(options["preset"]).get("weights", {}):
+        for net in recipe.get("weights", {}):
             yield f"weights.{net}=scratch"
     for net in NETS:
         if options[f"{net}_weights"]:

@@ -87,6 +87,11 @@ class PyramidPooling(nn.Module):
             for each in bins
         )
 
+    @property
+    def normalises_alone(self) -> bool:
+        """Whether features are normalised by the batch itself, and nothing beside it."""
+        return any(isinstance(each, nn.BatchNorm2d) and each.training for each in self.modules())
+
     def forward(self, features: Tensor) -> Tensor:
         """Return (B, inputs + levels x channels, h, w) of (B, inputs, h, w)."""
         size = features.shape[-2:]
@@ -148,10 +153,11 @@ class PSPNet(TNet):
 
     def coarse_logits(self, image: Tensor, *, auxiliary: bool) -> tuple[Tensor, Tensor | None]:
         """Return logits at an eighth of the size; see `TNet`."""
-        if self.training and image.shape[0] < 2:
+        if image.shape[0] < 2 and self.pyramid.normalises_alone:
             raise ModelError(
                 f"{self.name} can't train on a batch of 1: its coarsest pyramid level leaves a "
-                "single value to normalise; give batches of 2 or more"
+                "single value to normalise; give batches of 2 or more (a larger batch, fewer parts "
+                "or processes), or freeze batch normalisation"
             )
         resnet = self.encoder
         features = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(image))))

@@ -9,10 +9,9 @@ from shm.models.dim import DeepImageMatting
 
 
 def compile_nets(model: MattingModel) -> None:
-    """Compile what each net does between its padding and its output, at the first batch.
+    """Compile what each net computes of its input, at the first batch.
 
-    Names of weights stay as they are, and crops and fusion, which depend on what was drawn, stay
-    outside.
+    Names of weights stay as they are. M-Net's crops, which are drawn, and fusion stay outside.
     """
     for module in model.modules():
         match module:

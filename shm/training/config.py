@@ -1,14 +1,11 @@
 """What decides a training run: frozen settings, checked as they are made."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, get_type_hints
-
-import dacite
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from shm.losses import LossConfig
 from shm.models.config import ModelConfig
-from shm.pipeline.errors import ShmError
 from shm.pipeline.jitter import JitterConfig
 from shm.pipeline.nearest import nearest
 from shm.training.checks import ConfigError, at_least, below, one_of
@@ -21,9 +18,6 @@ __all__ = [
     "PhaseConfig",
     "Precision",
     "TrainConfig",
-    "from_dict",
-    "merged",
-    "to_dict",
 ]
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -197,20 +191,32 @@ class TrainConfig:
         at_least(32, max_side=self.max_side)
         at_least(0, seed=self.seed)
         nets = [net for net in ("tnet", "mnet", "dim") if getattr(self.model, net) is not None]
+        self._check_weights(nets)
+        self._check_phases(nets)
+
+    def _check_weights(self, nets: Sequence[str]) -> None:
         for net in nets:
             if net not in self.weights:
                 raise ConfigError(f'weights.{net} is missing: "imagenet", "scratch" or a file')
         for net in self.weights:
             if net not in nets:
                 raise ConfigError(f"there is no setting weights.{net}: {nearest(net, nets)}")
-        for name in self.phases:
-            fitting = [p.value for p in Phase if set(p.nets) <= set(nets)]
+
+    def _check_phases(self, nets: Sequence[str]) -> None:
+        if not self.phases:
+            raise ConfigError("there is no phase to train: give [phases.NAME]")
+        fitting = [phase.value for phase in Phase if set(phase.nets) <= set(nets)]
+        for name, phase in self.phases.items():
             if name not in fitting:
                 raise ConfigError(
                     f"there is no setting phases.{name}: {nearest(name, fitting, 'phases.')}"
                 )
-        if not self.phases:
-            raise ConfigError("there is no phase to train: give [phases.NAME]")
+            for setting, owner in (("rotation", Phase.TNET), ("matte_crop", Phase.END_TO_END)):
+                if name != owner and getattr(phase, setting):
+                    raise ConfigError(
+                        f"phases.{name}.{setting} is {getattr(phase, setting)}, which the phase "
+                        f"{owner} alone reads: leave it out"
+                    )
 
     @property
     def recipe(self) -> list[Phase]:
@@ -230,73 +236,3 @@ class TrainConfig:
                 f"the recipe {self.preset} has no phase {phase}: {nearest(phase, self.phases)}"
             )
         return self.phases[phase.value]
-
-
-def to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Return the configuration as nested dicts that JSON and TOML hold; `from_dict` reads it."""
-    plain: dict[str, Any] = _plain(asdict(config))
-    return plain
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if each is not None}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """Read a configuration from nested dicts, as JSON or TOML gives them.
-
-    Raises
-    ------
-    ConfigError
-        A key is unknown (the nearest known one is named), missing, of the wrong type, or its value
-        lies out of bounds.
-    """
-    for where, key, known in _unknown_keys(values, TrainConfig, ""):
-        raise ConfigError(f"there is no setting {where}{key}: {nearest(key, known, where)}")
-    try:
-        return dacite.from_dict(
-            TrainConfig,
-            dict(values),
-            dacite.Config(cast=[tuple], type_hooks={float: float}, strict=True),
-        )
-    except ShmError:
-        raise
-    except (dacite.DaciteError, TypeError, ValueError) as error:
-        raise ConfigError(f"the training configuration can't be read: {error}") from error
-
-
-def merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested dicts with some values changed."""
-    found = dict(base)
-    for key, value in values.items():
-        inner = found.get(key)
-        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        found[key] = merged(inner, value) if both else value  # type: ignore[arg-type]
-    return found
-
-
-def _unknown_keys(
-    values: Mapping[str, Any], kind: type, where: str
-) -> Iterator[tuple[str, str, list[str]]]:
-    known = [each.name for each in fields(kind)]
-    types = get_type_hints(kind)
-    for key, value in values.items():
-        if key not in known:
-            yield where, key, known
-        elif not isinstance(value, Mapping):
-            continue
-        elif is_dataclass(types[key]):
-            yield from _unknown_keys(value, types[key], f"{where}{key}.")
-        elif key == "phases":
-            yield from _unknown_in_phases(value)
-
-
-def _unknown_in_phases(phases: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
-    known = [phase.value for phase in Phase]
-    for name, settings in phases.items():
-        if name not in known:
-            yield "phases.", name, known
-        elif isinstance(settings, Mapping):
-            yield from _unknown_keys(settings, PhaseConfig, f"phases.{name}.")

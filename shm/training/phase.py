@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from shm.checkpoint import remove_leftovers
 from shm.training.batch import LAYOUT
 from shm.training.config import TrainConfig
 from shm.training.log import TrainingLog
@@ -103,6 +104,8 @@ def train_phase(
     ranks.wait()  # until all have read where it stands, none goes on from there
     if kept is not None and _is_finished(kept, config, phase):
         best = _best(kept)
+        if ranks.first:
+            _tidy(checkpoints.folder)
         note(f"{phase}: finished already, {kept.step} steps ({_told(best)})")
         return _result(checkpoints, kept.step, best, kept.step)
     if kept is None:
@@ -112,6 +115,8 @@ def train_phase(
     else:
         model, report = kept.model, dict(kept.report)
         note(f"{phase}: going on from step {kept.step} of {settings.steps}")
+        for net, path in (pretrained or {}).items():
+            note(f"{phase}: --{net} {path} is not used, since the phase has begun already")
     layout = LAYOUT if config.loop.channels_last else torch.contiguous_format
     model = model.to(memory_format=layout).to(device)
     trainer = Trainer(TrainingStep(phase, config, model, device, ranks), checkpoints, report)
@@ -134,7 +139,8 @@ def require_divisible(phase: Phase, batch: int, accumulate: int, ranks: Ranks) -
     if batch % parts:
         raise TrainingError(
             f"{phase}: a batch of {batch} can't be shared by {ranks.world} processes in "
-            f"{accumulate} parts each: set phases.{phase}.batch to a multiple of {parts}"
+            f"{accumulate} parts each: set phases.{phase}.batch to a multiple of {parts}, or start "
+            "fewer processes"
         )
     return batch // parts
 
@@ -145,6 +151,14 @@ def _is_finished(kept: Kept, config: TrainConfig, phase: Phase) -> bool:
         kept.state["progress"]["since_best"] >= settings.patience
     )
     return kept.step >= settings.steps or (kept.stopped_early and hopeless)
+
+
+def _tidy(folder: Path) -> None:
+    """Do what a kill after the last checkpoint left undone."""
+    for name in ("best", "last"):
+        remove_leftovers(folder, name)
+    if not (folder / "losses.png").exists():
+        draw_losses(folder)
 
 
 def _best(kept: Kept) -> Best | None:

@@ -16,9 +16,10 @@ from shm.checkpoint import (
     save,
 )
 from shm.models import MattingModel, build_model
-from shm.training.config import TrainConfig, to_dict
+from shm.training.config import TrainConfig
 from shm.training.phases import Phase, model_of
 from shm.training.start import TrainingError
+from shm.training.tables import to_dict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +80,9 @@ class PhaseCheckpoints:
         CheckpointError
             The checkpoint is damaged, or of another phase or architecture.
         """
-        metadata = last_metadata(self.folder)
+        metadata = self.require_same_settings()
         if metadata is None:
             return None
-        self._check(metadata)
         path = resolve(self.folder, prefer="last")
         weights, _ = load_weights(path)
         model = build_model(model_of(self.phase.nets, self.config.model))
@@ -130,8 +130,17 @@ class PhaseCheckpoints:
             start=kept.report,
         )
 
-    def _check(self, metadata: Metadata) -> None:
-        """Refuse to go on with settings under which the steps so far were not made."""
+    def require_same_settings(self) -> Metadata | None:
+        """Return what the last checkpoint says of itself, None where there is none.
+
+        Raises
+        ------
+        TrainingError
+            The steps so far were made under other settings, or in another phase.
+        """
+        metadata = last_metadata(self.folder)
+        if metadata is None:
+            return None
         if metadata.phase != self.phase:
             raise TrainingError(
                 f"{self.folder} holds a checkpoint of the phase {metadata.phase}, not of "
@@ -146,29 +155,41 @@ class PhaseCheckpoints:
                 f"{self.folder} was begun with {was}: choose another --run folder, or the settings "
                 "that it was begun with"
             )
+        return metadata
 
 
-ALLOWED = ("patience", "accumulate")
-"""Settings of a phase that may change on the way: when it ends, and in how many parts it adds."""
+LOOP = ("precision", "validation_samples")
+"""Settings of the loop that decide what a step does, or how it is judged."""
 
 
 def _deciding(config: Mapping[str, Any], phase: Phase) -> dict[str, Any]:
-    """Return the settings that decide what a step does, on one level.
+    """Return the settings that decide what a step does and how it is judged, on one level.
 
-    How many steps there will be is one of them only where the learning rate looks ahead.
+    How many steps there will be is one of them only where the learning rate looks ahead, in how
+    many parts a batch is taken only where they are normalised each by itself, and how often it is
+    validated only where that decides something.
     """
     settings = dict(config.get("phases", {}).get(phase.value, {}))
     schedule = settings.get("optimiser", {}).get("schedule", {})
+    deciding: dict[str, Any] = {
+        "seed": config.get("seed"),
+        "max_side": config.get("max_side"),
+        "no step": settings.get("steps") == 0,
+    }
     if schedule.get("kind") not in ("polynomial", "cosine"):
         settings.pop("steps", None)
-    deciding: dict[str, Any] = {"seed": config.get("seed")}
-    deciding["precision"] = config.get("loop", {}).get("precision")
+    if settings.get("freeze_batch_norm") or phase.nets == ("dim",):
+        settings.pop("accumulate", None)
+    loop = config.get("loop", {})
+    deciding |= {name: loop.get(name) for name in LOOP}
+    if settings.pop("patience", 0) or schedule.get("kind") == "plateau":
+        deciding["validate_every"] = loop.get("validate_every")
     model, weights = config.get("model", {}), config.get("weights", {})
     nets = {"tnet", "mnet", "dim"}
     deciding |= {f"model.{k}": v for k, v in model.items() if k not in nets - set(phase.nets)}
     deciding |= {f"weights.{net}": weights.get(net) for net in phase.nets}
     deciding |= {f"losses.{name}": value for name, value in config.get("losses", {}).items()}
-    deciding |= {name: value for name, value in settings.items() if name not in ALLOWED}
+    deciding |= settings
     # As JSON has them, for so they come back from a checkpoint.
     plain: dict[str, Any] = json.loads(json.dumps(deciding))
     return plain

@@ -1,7 +1,7 @@
 """The processes that train one model together, as torchrun starts them."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +39,16 @@ class Ranks:
             dist.all_reduce(values)
             values /= self.world
         return values
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Put the mean over all processes into some tensors of floats, which are few and small."""
+        mine = list(tensors) if self.world > 1 else []
+        if not mine:
+            return
+        together = self.mean(torch.cat([each.flatten() for each in mine]))
+        sizes = [each.numel() for each in mine]
+        for each, part in zip(mine, torch.split(together, sizes), strict=True):
+            each.copy_(part.view_as(each))
 
     def gather(self, mine: Any) -> list[Any]:  # noqa: ANN401
         """Return what each process has, in their order, to all of them."""
@@ -91,7 +101,10 @@ def joined(
         torch.cuda.set_device(device)
     elif device.type != "cpu":
         raise RanksError(f"several processes train on cuda or cpu, not on {device}: give --device")
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    if device.type == "cuda":
+        dist.init_process_group("nccl", timeout=PATIENCE, device_id=device)
+    else:
+        dist.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield Ranks(rank=dist.get_rank(), world=dist.get_world_size()), device
     finally:

@@ -15,7 +15,7 @@ from shm.checkpoint import (
     put_weights,
     resolve,
 )
-from shm.models import MattingModel, build_model, load_encoders
+from shm.models import MattingModel, build_model, load_encoders, parameters
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import digest
 from shm.training.config import TrainConfig
@@ -110,6 +110,13 @@ def load_net(model: nn.Module, net: str, config: TrainConfig, path: Path) -> Met
             f"{path}: holds {f'the {net} {held}' if held else f'no {net}'}, not {needed}: give "
             f"the checkpoint of another run, or train with model.{net} = {held or needed}"
         )
+    mine, theirs = (parameters(each)[net] for each in (config.model, metadata.model))
+    for name in mine:
+        if mine[name] != theirs[name]:
+            raise CheckpointError(
+                f"{path}: its {net} has {name} {theirs[name]}, not {mine[name]}: give the "
+                "checkpoint of another run, or train with its model.width and model.skips"
+            )
     prefix = PREFIXES[net]
     own = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
     put_weights(model.get_submodule(net) if prefix else model, own, str(path))

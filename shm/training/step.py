@@ -73,7 +73,9 @@ class TrainingStep:
         if config.loop.compile:
             compile_nets(model)
         alone = LossModule(model, self.objective, config)
-        self.losses: nn.Module = alone if ranks.world == 1 else DistributedDataParallel(alone)
+        self.losses: nn.Module = alone
+        if ranks.world > 1:
+            self.losses = DistributedDataParallel(alone, broadcast_buffers=False)
         self.learning = [each for each in model.parameters() if each.requires_grad]
         self.optimiser = build_optimiser(self.learning, self.settings.optimiser)
         half = config.loop.precision == "fp16"
@@ -102,8 +104,8 @@ class TrainingStep:
         Returns
         -------
         dict
-            The losses; ``gradient_norm``; with fp16 ``overflow``, 1 where the step was left
-            out to try again with a smaller scale.
+            The losses; ``gradient_norm``; with fp16 ``overflow``, 1 where the gradient was
+            infinite: then the weights stay, the norm is told as 0, and the scale is lowered.
 
         Raises
         ------
@@ -126,7 +128,8 @@ class TrainingStep:
             group["lr"] = rate
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        if self.average is not None:
+        self.ranks.average(each for each in self.model.buffers() if torch.is_floating_point(each))
+        if self.average is not None and not overflow:
             self.average.update_parameters(self.model)
         return figures | ({"overflow": float(overflow)} if self.scaler.is_enabled() else {})
 

@@ -90,7 +90,17 @@ class Trainer:
         """
         if self.finished:  # nets that are joined without a step are judged all the same
             self._after_step(validation, log)
-            return
+        else:
+            self._train(batches, validation, log, on_step)
+        self.ranks.wait()  # the next phase begins with what the first process has written
+
+    def _train(
+        self,
+        batches: Batches,
+        validation: Samples | None,
+        log: TrainingLog | None,
+        on_step: OnStep,
+    ) -> None:
         ready = partial(
             to_device,
             device=self.take.device,
@@ -154,7 +164,6 @@ class Trainer:
         improved = self.best is not None and self.best.step == self.step
         if improved or self.stopped_early or self._due(self.loop.checkpoint_every):
             self._keep(log)
-        self.ranks.wait()
 
     def _keep(self, log: TrainingLog | None) -> None:
         if log is None:

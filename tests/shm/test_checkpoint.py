@@ -421,3 +421,14 @@ def test_a_net_of_another_width_is_built_as_it_was(tmp_path: Path) -> None:
     assert {n: w.shape for n, w in loaded.state_dict().items()} == {
         n: w.shape for n, w in model.state_dict().items()
     }
+
+
+def test_a_damaged_pointer_to_an_older_checkpoint_is_named_and_does_no_harm_to_the_best(
+    tmp_path: Path,
+) -> None:
+    best = write(tmp_path, "best")
+    write(tmp_path)
+    (tmp_path / "step-00000001.json").write_text("{")
+    assert load_weights(best)[1] == METADATA
+    with pytest.raises(CheckpointError, match=r"step-00000001\.json: damaged .*delete it"):
+        load_weights(tmp_path / "last.json")

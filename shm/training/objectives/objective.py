@@ -31,9 +31,10 @@ class Objective:
         (model, batch, config, step) -> `Losses`.
     resting : callable
         Returns the parts of a model that do not learn in this phase.
-    reads_colours : callable
-        Whether the losses read alpha and the true colours, under a configuration of losses.
     reads_alpha : bool
+        Whether the losses read the true alpha.
+    reads_colours : callable
+        Whether they read the true foreground and background, under a configuration of losses.
     """
 
     losses: Callable[[MattingModel, Batch, TrainConfig, int], Losses]

@@ -10,7 +10,8 @@ import tomli_w
 
 from shm.pipeline.nearest import nearest
 from shm.training.checks import ConfigError
-from shm.training.config import TrainConfig, from_dict, merged, to_dict
+from shm.training.config import TrainConfig
+from shm.training.tables import from_dict, merged, to_dict
 
 PRESETS = ("light", "paper", "dim-light", "dim")
 """Recipes that come with the software."""

@@ -117,3 +117,14 @@ def test_every_weight_learns_with_the_auxiliary_head(loaded: Loaded) -> None:
 def test_a_batch_of_one_cannot_train_it_and_the_message_names_it(loaded: Loaded) -> None:
     with pytest.raises(ModelError, match=rf"pspnet{loaded.depth} can't .* batches of 2"):
         loaded.net.train()(torch.randn(1, 3, 64, 64))
+
+
+def test_one_image_is_enough_where_batch_norm_is_frozen() -> None:
+    net = build_model(ModelConfig(tnet="pspnet18")).train()
+    image = torch.rand(1, 3, 64, 64)
+    with pytest.raises(ModelError, match=r"batch of 1.*freeze batch normalisation"):
+        net(image)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    assert net(image).alpha.shape == (1, 1, 64, 64)

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from shm.models import ModelError
-from shm.training.config import ConfigError, PhaseConfig, from_dict, merged, to_dict
+from shm.training.config import ConfigError, PhaseConfig
 from shm.training.optimiser import OptimiserConfig
 from shm.training.phases import Phase, model_of, origins
 from shm.training.presets import load_recipe
+from shm.training.tables import from_dict, merged, to_dict
 
 LIGHT = to_dict(load_recipe("light"))
 
@@ -31,7 +32,7 @@ def test_a_configuration_survives_json() -> None:
             {"phases": {"mnet": {"bach": 1}}},
             r"mnet\.bach: did you mean phases\.mnet\.batch",
         ),
-        ({"phases": {"mnett": {}}}, r"phases\.mnett"),
+        ({"phases": {"mnett": {}}}, r"phases\.mnett: did you mean phases\.mnet"),
         ({"phases": {"stage-0": LIGHT["phases"]["mnet"]}}, r"phases\.stage-0: known are tnet"),
         ({"losses": {"gama": 1}}, r"losses\.gama: did you mean losses\.gamma"),
         ({"weights": {"dim": "imagenet"}}, r"weights\.dim"),
@@ -39,6 +40,33 @@ def test_a_configuration_survives_json() -> None:
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        from_dict(changed(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"losses": {"gamma": "half"}}, r"losses\.gamma is 'half': give a number"),
+        ({"losses": {"gamma": True}}, r"losses\.gamma is True: give a number"),
+        ({"phases": {"tnet": {"steps": 1.5}}}, r"phases\.tnet\.steps is 1\.5: give a whole number"),
+        (
+            {"phases": {"mnet": {"optimiser": {"betas": [0.9]}}}},
+            r"phases\.mnet\.optimiser\.betas is \[0\.9\]: give a list of 2 numbers",
+        ),
+        ({"loop": {"compile": "yes"}}, r"loop\.compile is 'yes': give true or false"),
+        ({"losses": 3}, r"losses is 3: it has settings of its own, as in \[losses\]"),
+        (
+            {"phases": {"mnet": {"rotation": 5.0}}},
+            r"phases\.mnet\.rotation is 5\.0, which the phase tnet",
+        ),
+        (
+            {"phases": {"tnet": {"matte_crop": 64, "matte_crop_sizes": [64]}}},
+            r"phases\.tnet\.matte_crop is 64, which the phase end-to-end alone reads",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_give(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         from_dict(changed(values))
 
@@ -71,8 +99,10 @@ def test_a_value_out_of_bounds_or_of_the_wrong_type_is_refused(values: dict[str,
 
 
 def test_a_missing_key_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="preset"):
+    with pytest.raises(ConfigError, match="preset is missing"):
         from_dict({"seed": 1})
+    with pytest.raises(ConfigError, match=r"phases\.stage-1\.batch is missing"):
+        from_dict(changed({"phases": {"stage-1": {"steps": 0}}}))
     without = {**LIGHT, "weights": {"tnet": "scratch"}}
     with pytest.raises(ConfigError, match=r"weights\.mnet is missing"):
         from_dict(without)

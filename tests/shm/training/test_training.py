@@ -537,3 +537,50 @@ def test_pictures_show_the_same_samples_every_so_often(tmp_path: Path) -> None:
         assert matte.size == (192, 192)
     with Image.open(result.folder / "losses.png") as plot:
         assert plot.width == 1000
+
+
+def test_a_net_of_other_hyper_parameters_is_refused_though_its_weights_would_fit(
+    tmp_path: Path, pretrained: Path
+) -> None:
+    skipping = dim_config(model=ModelConfig(dim="dim", width=0.1, skips=True))
+    with pytest.raises(CheckpointError, match=r"its dim has skips False, not True: .*model.skips"):
+        train(Phase.STAGE_1, tmp_path, skipping, pretrained={"dim": pretrained / "stage-0"})
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 4), (4, 0)])
+def test_nets_that_were_joined_are_never_taken_for_trained_ones(
+    before: int, after: int, tmp_path: Path, pretrained: Path
+) -> None:
+    more: Any = {"pretrained": paths(pretrained)}
+    config = with_phase(train_config(), Phase.END_TO_END, steps=before)
+    train(Phase.END_TO_END, tmp_path, config, **more)
+    with pytest.raises(TrainingError, match="begun with no step"):
+        train(Phase.END_TO_END, tmp_path, with_phase(config, Phase.END_TO_END, steps=after), **more)
+
+
+def test_what_is_judged_may_not_change_while_the_best_is_carried_on(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(Phase.MNET, tmp_path, on_step=killed_at(4))
+    other = train_config(loop=replace(LOOP, validation_samples=1))
+    with pytest.raises(TrainingError, match="validation_samples 64, now 1"):
+        train(Phase.MNET, tmp_path, other)
+
+
+def test_a_checkpoint_to_start_from_is_said_to_be_unused_once_a_phase_has_begun(
+    tmp_path: Path, pretrained: Path
+) -> None:
+    with pytest.raises(Killed):
+        train(Phase.MNET, tmp_path, on_step=killed_at(4))
+    notes: list[str] = []
+    train(Phase.MNET, tmp_path, pretrained={"mnet": pretrained / "mnet"}, on_note=notes.append)
+    assert any("--mnet" in note and "not used" in note for note in notes)
+
+
+def test_a_kill_after_the_last_checkpoint_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    folder = train(Phase.MNET, tmp_path).folder
+    undisturbed = {path.name for path in folder.iterdir()}
+    (folder / "losses.png").unlink()
+    for name in ("last-00000004-0123456789ab.state.pt", "best-00000003-0123456789ab.safetensors"):
+        (folder / name).touch()
+    train(Phase.MNET, tmp_path)
+    assert {path.name for path in folder.iterdir()} == undisturbed
