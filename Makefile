@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench wheel clean
+.PHONY: help demo test check format bench golden wheel clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ format: $(VENV)/ready  ## Format the code
 
 bench: $(VENV)/ready  ## Measure each promise against its peers
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+golden: $(VENV)/ready  ## Write the golden loss curves anew (see CONTRIBUTING.md)
+	SHM_RENEW_GOLDEN=1 $(BIN)/python -m pytest tests/shm/training/test_golden.py
 
 wheel: $(VENV)/ready  ## Build the wheel into ./dist
 	$(BIN)/python -m build --wheel

@@ -1,11 +1,12 @@
 """Small stores of random samples, for the tests of everything that reads a store."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shm.datasets.composites.planning import RecipeConfig, plan_recipes
 from shm.datasets.composites.recipe import Recipe
@@ -17,6 +18,7 @@ from shm.datasets.store import Arrays, Store, create_store, open_store
 from shm.pipeline.composite import blend
 from shm.pipeline.placement import Extent, extent_of
 
+Picture = NDArray[np.uint8]
 SPLITS = ("train", "train", "validation", "train", "test")
 SEED = 3
 
@@ -64,13 +66,17 @@ def random_record(number: int, arrays: Arrays) -> Record:
     }
 
 
-def random_background(
-    number: int, split: str, canvas: int, *, decoded: bool = False
-) -> tuple[Arrays, Record]:
-    """The file of a photo of coarse noise, or its pixels; each fourth has to be enlarged."""
+def random_photo(number: int, canvas: int) -> Picture:
+    """A photo of coarse noise; each fourth has to be enlarged."""
     side = canvas // 2 if number % 4 == 3 else canvas
     shape = (side + 3 * number % 5, side + 5 * number % 7, 3)
-    photo = np.random.default_rng(1000 + number).integers(0, 256, shape, np.uint8)
+    return np.random.default_rng(1000 + number).integers(0, 256, shape, np.uint8)
+
+
+def background_of(
+    photo: Picture, number: int, split: str, *, decoded: bool = False
+) -> tuple[Arrays, Record]:
+    """The file of a photo, or its pixels."""
     file = encode_jpeg(photo, 60)
     content = through_jpeg(photo, 60).tobytes() if decoded else file
     record: Record = {
@@ -79,7 +85,7 @@ def random_background(
         "sha256": hashlib.sha256(file).hexdigest(),
         "pixels": hashlib.sha256(through_jpeg(photo, 60).tobytes()).hexdigest(),
         "split": split,
-        "size": shape[:2],
+        "size": photo.shape[:2],
         "bytes": len(content),
         "encoding": "pixels" if decoded else "file",
         "licence": "CC0",
@@ -88,7 +94,19 @@ def random_background(
     return {"file": np.frombuffer(content, np.uint8)}, record
 
 
-def write_people(path: Path, people: int = 12, *, canvas: int = 64, rejects: int = 0) -> Store:
+def random_background(number: int, split: str, canvas: int) -> tuple[Arrays, Record]:
+    """The file of a photo of coarse noise."""
+    return background_of(random_photo(number, canvas), number, split)
+
+
+def write_people(
+    path: Path,
+    people: int = 12,
+    *,
+    canvas: int = 64,
+    rejects: int = 0,
+    draw: Callable[[int, int], Arrays] = random_sample,
+) -> Store:
     """Write a complete store of prepared people; its last `rejects` slots are rejected inputs."""
     attributes = {"config": {}, "software": {}, "inputs": "0" * 64}
     attributes |= {"corpus": {}, "left_alone": []}
@@ -102,7 +120,7 @@ def write_people(path: Path, people: int = 12, *, canvas: int = 64, rejects: int
                 arrays.append(None)
                 records.append({"source": f"bad/{slot}.jpg", "rejected": "the file is empty"})
             else:
-                sample = random_sample(slot, canvas)
+                sample = draw(slot, canvas)
                 arrays.append(sample)
                 records.append(random_record(slot, sample))
         store.write_shard(shard, arrays, records)
@@ -119,17 +137,20 @@ def write_store(
     canvas: int = 64,
     backgrounds: int = 4,
     decoded: bool = False,
+    draw: Callable[[int, int], Arrays] = random_sample,
+    shoot: Callable[[int, int], Picture] = random_photo,
 ) -> CompositeStore:
     """Write a complete store of composites: one a person, or what `config` says.
 
     The people's own store stands beside it. There are so many `backgrounds` of each split, as
-    files or `decoded`.
+    files or `decoded`. Both are drawn by their number and the canvas.
     """
     config = config or RecipeConfig(per_foreground=1)
-    prepared = write_people(path.with_name(f"{path.stem}-people.zarr"), people, canvas=canvas)
+    beside = path.with_name(f"{path.stem}-people.zarr")
+    prepared = write_people(beside, people, canvas=canvas, draw=draw)
     splits = sorted({record["split"] for _, record in prepared.samples()})
     scenes = [
-        random_background(number, split, canvas, decoded=decoded)
+        background_of(shoot(number, canvas), number, split, decoded=decoded)
         for number, split in enumerate(split for split in splits for _ in range(backgrounds))
     ]
     created = create_composites(

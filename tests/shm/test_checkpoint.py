@@ -61,7 +61,8 @@ def alone(net: str) -> dict[str, Any]:
     """Return the weights of one of the nets, and metadata that fit them."""
     other = {"tnet": "mnet", "mnet": "tnet"}[net]
     own = {n: w for n, w in both_nets().state_dict().items() if n.startswith(f"{net}.")}
-    model = replace(METADATA.model, **{other: None})
+    absent: dict[str, Any] = {other: None}
+    model = replace(METADATA.model, **absent)
     return {"weights": own, "metadata": replace(METADATA, phase=net, model=model)}
 
 

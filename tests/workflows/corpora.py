@@ -13,6 +13,7 @@ from distributed import Client
 from PIL import Image
 
 from tests.pipeline.scenes import scene
+from tests.workflows.forks import forks
 
 PERSON_XML = "<annotation><object><name>{name}</name></object></annotation>"
 
@@ -60,7 +61,7 @@ def command(*words: object) -> list[str]:
 
 def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; no command may ever show a traceback."""
-    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=300, check=False)
+    done = forks().run([str(word) for word in words])
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, done.stderr
     return done

@@ -14,6 +14,8 @@ from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import open_composites
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.location import locate
+from shm.training.phases import Phase
+from shm.training.presets import load_recipe
 from shm.workflows.export import export_store
 from shm.workflows.inspect import inspect_store
 from shm.workflows.train import TrainError, open_trainable
@@ -160,15 +162,6 @@ def test_what_nets_are_validated_on_is_never_skipped(folder: Path, tmp_path: Pat
 # -------------------------------------------------------------------- refused
 
 
-def test_one_of_several_processes_refuses_to_train_it_all(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun does
-    told = message(run(*train(folder / "train.zarr", tmp_path / "run"), code=1).stderr)
-    assert "one of several processes" in told
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_that_can_have_no_folder_is_refused_before_it_is_trained(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -193,7 +186,7 @@ def test_prepared_people_behind_a_url_and_a_cache_are_no_composites_either(
         people = f"{url}/train-people.zarr"
         told = f"{re.escape(people)} holds prepared photos.*make composites of them first"
         with pytest.raises(TrainError, match=told):
-            open_trainable(locate(people), cache)
+            open_trainable(locate(people), load_recipe("light"), [Phase.MNET], cache)
 
 
 # -------------------------------------------------------------------- elsewhere

@@ -27,6 +27,7 @@ from shm.pipeline.jitter import JitterConfig
 from shm.pipeline.values import UNKNOWN
 from shm.training.batch import Batch, RawBatch, to_device
 from tests.datasets.stores import EVERY_OPTION, flip_a_byte, write_people, write_store
+from tests.shm.training.raw_batches import colours
 
 PLAIN = RecipeConfig(per_foreground=2)
 CONFIGS = {
@@ -215,7 +216,8 @@ def test_what_the_device_composites_is_what_would_be_made_here(
     assert one.ids == other.ids
     assert torch.equal(one.classes, other.classes)
     assert torch.equal(one.image, other.image)
-    for mine, its in zip(one.matte, other.matte, strict=True):
+    assert torch.equal(one.true_alpha, other.true_alpha)
+    for mine, its in zip(colours(one), colours(other), strict=True):
         assert torch.equal(mine, its)
 
 
@@ -228,7 +230,7 @@ def test_a_batch_of_both_forms_is_composited_where_it_has_to_be(folder: Path) ->
         here, there = (on_device(batch_of(each, draws), mattes=mattes) for each in readers)
         assert torch.equal(here.image, there.image)
         assert torch.equal(here.classes, there.classes)
-        assert not mattes or torch.equal(here.matte.background, there.matte.background)
+        assert not mattes or torch.equal(colours(here)[1], colours(there)[1])
 
 
 # -------------------------------------------------------------------- what is read

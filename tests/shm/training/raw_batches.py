@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from shm.pipeline.enlarge import Taps, enlarge, taps
+from shm.training.batch import Batch
 from shm.training.raw import RawBatch, RawCrop, RawWindow
 
 Planes = Mapping[str, NDArray[np.uint8]]
@@ -31,6 +33,13 @@ class Sample:
     band: tuple[int, int] | None = None
     jitter: Sequence[float] | None = None
     uncut: Uncut | None = None
+
+
+def colours(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the true foreground and background of a batch that has them."""
+    assert batch.foreground is not None
+    assert batch.background is not None
+    return batch.foreground, batch.background
 
 
 class Packer:

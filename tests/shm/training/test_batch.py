@@ -17,7 +17,7 @@ from shm.pipeline.values import trimap_to_classes
 from shm.training import enlargement, squares
 from shm.training.batch import LAYOUT, Batch, BatchError, RawBatch, to_device
 from shm.training.trimaps import random_trimaps
-from tests.shm.training.raw_batches import Sample, far_background, packed, planes
+from tests.shm.training.raw_batches import Sample, colours, far_background, packed, planes
 
 CPU = torch.device("cpu")
 LAZY = "foreground background alpha"
@@ -27,12 +27,6 @@ def levels(batch: Batch) -> Tensor:
     """Return the image of a batch in levels of 8 bits, as floats (B, H, W, 3)."""
     mean, deviation = (torch.tensor(three).view(3, 1, 1) for three in (MEAN, DEVIATION))
     return ((batch.image * deviation + mean) * 255).permute(0, 2, 3, 1)
-
-
-def colours(batch: Batch) -> tuple[Tensor, Tensor]:
-    assert batch.foreground is not None
-    assert batch.background is not None
-    return batch.foreground, batch.background
 
 
 def test_bytes_become_what_the_nets_read() -> None:
