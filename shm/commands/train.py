@@ -158,7 +158,9 @@ def command(store: "Location | None", run: Path | None, **options: Any) -> None:
     """  # noqa: D301
     from shm.training.presets import load_recipe, to_toml
 
-    config = load_recipe(options["preset"], [*changes_of(options), *options["changes"]])
+    # Switches come last: what was asked for by name is not undone by a value for every phase.
+    changes = [*values_of(options), *options["changes"], *switches_of(options)]
+    config = load_recipe(options["preset"], changes)
     if options["print_config"]:
         click.echo(to_toml(config), nl=False)
         return
@@ -231,13 +233,31 @@ FLAGS = {
 """Options that stand for a change of the recipe."""
 
 
-def changes_of(options: dict[str, Any]) -> Iterator[str]:
-    """Yield what the options change of a recipe, as ``--set`` has it."""
+def values_of(options: dict[str, Any]) -> Iterator[str]:
+    """Yield what the options with values change of a recipe, as ``--set`` has it."""
     from shm.training.presets import read_toml
 
     yield from (
         f"{key}={options[name]}" for name, key in VALUES.items() if options[name] is not None
     )
+    if options["colour_jitter"] is not None:
+        share = options["colour_jitter"]
+        for name in ("brightness", "contrast", "saturation"):
+            yield f"phases.*.jitter.{name}={share}"
+        yield f"phases.*.jitter.hue={share / 10}"
+    if options["from_scratch"]:
+        for net in read_toml(options["preset"]).get("weights", {}):
+            yield f"weights.{net}=scratch"
+    for net in NETS:
+        if options[f"{net}_weights"]:
+            # Quoted as TOML: a file may be called 1e5.
+            yield f"weights.{net}={json.dumps(options[f'{net}_weights'])}"
+
+
+def switches_of(options: dict[str, Any]) -> Iterator[str]:
+    """Yield what the switches change of a recipe, as ``--set`` has it."""
+    from shm.training.presets import read_toml
+
     recipe = read_toml(options["preset"])
     for name in ("no_trimap_loss", "no_end_to_end"):
         if options[name] and Phase.END_TO_END not in recipe.get("phases", {}):
@@ -246,15 +266,3 @@ def changes_of(options: dict[str, Any]) -> Iterator[str]:
                 f"{options['preset']} does not have: leave it out"
             )
     yield from (change for name, change in FLAGS.items() if options[name])
-    if options["colour_jitter"] is not None:
-        share = options["colour_jitter"]
-        for name in ("brightness", "contrast", "saturation"):
-            yield f"phases.*.jitter.{name}={share}"
-        yield f"phases.*.jitter.hue={share / 10}"
-    if options["from_scratch"]:
-        for net in recipe.get("weights", {}):
-            yield f"weights.{net}=scratch"
-    for net in NETS:
-        if options[f"{net}_weights"]:
-            # Quoted as TOML: a file may be called 1e5.
-            yield f"weights.{net}={json.dumps(options[f'{net}_weights'])}"

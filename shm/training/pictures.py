@@ -18,16 +18,15 @@ LAST_MILLISECONDS = 2000
 
 
 def draw_progress(folder: Path, step: int, rows: Sequence[PictureRow]) -> None:
-    """Write what the nets make of some samples at a step, and draw what follows from it anew.
+    """Write what the nets make of some samples at a step, and the animation anew.
 
     ``pictures/step-000100.png`` shows the samples; ``matte.gif`` the alpha of the first of them at
-    each step that has pictures; ``losses.png`` what the log tells.
+    each step that has pictures.
     """
     pictures = folder / "pictures"
     write_grid(pictures / f"step-{step:06d}.png", rows)
     frames = [path for path in sorted(pictures.glob("step-*.png")) if _step_of(path) <= step]
     _write_animation(folder / "matte.gif", frames)
-    draw_losses(folder)
 
 
 def draw_losses(folder: Path) -> None:

@@ -66,7 +66,7 @@ class Ranks:
 
 def in_torchrun() -> bool:
     """Whether torchrun, or what sets the same variables, has started several processes."""
-    return int(os.environ.get("WORLD_SIZE") or 1) > 1
+    return (os.environ.get("WORLD_SIZE") or "1") != "1"
 
 
 def is_first() -> bool:
@@ -95,6 +95,12 @@ def joined(
     if not in_torchrun():
         yield Ranks(), choose_device(name)
         return
+    missing = [each for each in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(each)]
+    if missing:
+        raise RanksError(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is missing: start "
+            "with torchrun, or unset WORLD_SIZE to train in one process"
+        )
     device = choose_device(name)
     if device.type == "cuda":
         device = _own_gpu(device)

@@ -12,7 +12,7 @@ from shm.checkpoint import last_metadata
 from shm.training.batch import LAYOUT, Batch, RawBatch, RawSamples, to_device
 from shm.training.log import TrainingLog, Waits, Window
 from shm.training.phase_checkpoint import Best, Kept, PhaseCheckpoints
-from shm.training.pictures import draw_progress
+from shm.training.pictures import draw_losses, draw_progress
 from shm.training.prefetch import prefetched
 from shm.training.ranks import Ranks
 from shm.training.schedule import Progress
@@ -194,6 +194,8 @@ class Trainer:
             self._judge(found.samples, found.figures, log)
         if pictures and log is not None:
             draw_progress(self.checkpoints.folder, self.step, found.pictures)
+            if not self.finished:  # at its end, a phase draws them in any case
+                draw_losses(self.checkpoints.folder)
 
     def _judge(
         self, samples: int, figures: dict[str, dict[str, float]], log: TrainingLog | None

@@ -41,6 +41,9 @@ def test_a_printed_recipe_is_one_to_start_from_and_needs_no_store(tmp_path: Path
     values = tomllib.loads(printed)
     assert (values["losses"]["gamma"], values["seed"], values["model"]["fusion"]) == (0.3, 7, False)
     assert {phase["steps"] for phase in values["phases"].values()} == {2}
+    switched = run("shm", "train", "--print-config", "--no-end-to-end", *changes).stdout
+    steps = {name: each["steps"] for name, each in tomllib.loads(switched)["phases"].items()}
+    assert steps == {"tnet": 2, "mnet": 2, "end-to-end": 0}
     mine = tmp_path / "mine.toml"
     mine.write_text(printed)
     assert run("shm", "train", "--print-config", "--preset", mine).stdout == printed

@@ -44,6 +44,17 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "mnet" / "log.jsonl").read_text().splitlines()]
 
 
+def test_half_of_what_torchrun_says_is_a_line_and_makes_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = write_store(tmp_path / "train.zarr", 15).path
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    said = run("shm", "train", store, *RECIPE, "--run", tmp_path / "run", code=1).stderr
+    assert "WORLD_SIZE is 2, but RANK, MASTER_ADDR, MASTER_PORT is missing" in said
+    assert "unset WORLD_SIZE" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_processes_train_what_one_does_and_one_goes_on_with_it(tmp_path: Path) -> None:
     store = write_store(tmp_path / "train.zarr", 15).path
     words = ("train", store, *RECIPE)
