@@ -4,8 +4,10 @@ import os
 
 from hypothesis import settings
 
-# Before PyTorch is imported: see shm/cli.py.
+# Before PyTorch is imported: see shm/cli.py. And a thread each, since tests run side by side and on
+# tensors so small that threads wait for each other longer than they work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples every time, on however busy a machine.
 settings.register_profile("same", deadline=None, derandomize=True)
