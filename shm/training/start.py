@@ -86,7 +86,9 @@ def fresh_model(
             file = resolve(path, prefer="best")
             metadata = load_net(model, net, config, file)
             note(f"{phase}: {net} of {metadata.phase}, step {metadata.step}, from {file}")
-            report[net] = {"checkpoint": str(file), "step": metadata.step}
+            # Within the run: wherever it lies, the same training leaves the same bytes.
+            own = file.relative_to(run) if file.is_relative_to(run) else file
+            report[net] = {"checkpoint": own.as_posix(), "step": metadata.step}
         else:
             alone = model_of([net], config.model)
             found = load_encoders(model, alone, {net: config.weights[net]})[net]
