@@ -21,7 +21,7 @@ from shm.training.phase import TrainingError, train_phase
 from shm.training.phases import Phase
 from shm.training.ranks import Ranks, joined
 from tests.shm.training.raw_batches import packed
-from tests.shm.training.test_training import (
+from tests.shm.training.small_runs import (
     SIDE,
     crop,
     dim_config,

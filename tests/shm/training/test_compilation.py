@@ -15,7 +15,7 @@ from shm.training.phases import Phase
 from shm.training.ranks import Ranks
 from shm.training.step import TrainingStep
 from shm.training.validation import validate
-from tests.shm.training.test_training import CPU, SIDE, batches, train_config, validation
+from tests.shm.training.small_runs import CPU, SIDE, batches, train_config, validation
 
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))
 

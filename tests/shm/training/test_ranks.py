@@ -17,7 +17,7 @@ from shm.training.ranks import Ranks
 from tests.datasets.storage.servers import free_port
 from tests.shm.training import rank_script
 from tests.shm.training.rank_script import BAD, STEPS, VALIDATED, batches
-from tests.shm.training.test_training import curve, train_config, weights, with_phase
+from tests.shm.training.small_runs import curve, train_config, weights, with_phase
 
 ROOT = Path(__file__).parents[3]
 WORLD = 2
