@@ -1,9 +1,12 @@
 """The store as PyTorch sees it: batches of crops, read ahead by processes of their own."""
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.process import BaseProcess
 from threading import Timer
 
@@ -15,6 +18,7 @@ from shm.datasets.opening import open_sample, open_samples
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.streaming.packing import PackedBatch
 from shm.datasets.streaming.processes import (
+    context,
     dead_among,
     end_processes,
     heed_the_trainer,
@@ -117,7 +121,8 @@ def training_batches(
             yield batch
     except GeneratorExit:
         requests.stop()
-        _drain(batches, processes)
+        if not sys.is_finalizing():  # threads no longer start, and all processes are gone
+            _drain(batches, processes)
         raise
     except (RuntimeError, OSError, EOFError) as error:  # OSError: where its last batch breaks off
         died = [] if isinstance(error, ShmError) else dead_among(processes)
@@ -138,8 +143,8 @@ def _loader(
         batch_size=None,
         sampler=requests,
         num_workers=config.workers,
-        multiprocessing_context="spawn" if config.workers else None,  # forked codecs deadlock
-        worker_init_fn=heed_the_trainer,
+        multiprocessing_context=context() if config.workers else None,
+        worker_init_fn=partial(heed_the_trainer, environment=dict(os.environ)),
         pin_memory=config.pinned and torch.accelerator.is_available(),
         generator=torch.Generator(),  # the trainer's own is not drawn from
     )

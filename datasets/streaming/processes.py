@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from threading import Timer
+from threading import Thread, Timer
 from types import FrameType, TracebackType
 from typing import NoReturn, TypeVar
 
@@ -20,10 +22,27 @@ T = TypeVar("T")
 ENDING = 1.0
 """Seconds that a process may take to end after it was noticed."""
 
+PRELOADED = "shm.datasets.streaming.reader"
+"""What all processes that read import. PyTorch is among it, which takes seconds."""
+
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**29)}
 """What processes that read are told, unless they are told otherwise: to keep the memory that crops
 leave, up to 512 MiB. To ask the system for it each time takes as long as to read them. Only glibc
 listens; the first is the largest that all its versions take."""
+
+
+def context() -> BaseContext:
+    """Return how processes that read are started.
+
+    Never as forks of the trainer, whose codecs have threads that a fork would wait for. On Linux
+    they are forks of a process that has done nothing but import what they need; it is started with
+    the first of them. Elsewhere, each starts afresh.
+    """
+    if sys.platform != "linux":
+        return get_context("spawn")
+    found = get_context("forkserver")
+    found.set_forkserver_preload(["__main__", PRELOADED])
+    return found
 
 
 def start_processes(loader: DataLoader[T]) -> Iterator[T]:
@@ -52,14 +71,23 @@ def start_processes(loader: DataLoader[T]) -> Iterator[T]:
             del os.environ[name]
 
 
-def heed_the_trainer(_worker: int) -> None:
+def heed_the_trainer(_worker: int, environment: Mapping[str, str]) -> None:
     """Make a loader's process ignore Ctrl-C, and end without a word when the trainer ends.
 
     Batches are handed over through a socket served by a thread; a trainer that Ctrl-C ended
-    while it took one leaves that thread with a broken connection.
+    while it took one leaves that thread with a broken connection. And PyTorch's own watch is on
+    the process that this one was forked from, which outlives the trainer.
+
+    Parameters
+    ----------
+    environment : dict
+        The trainer's, which may have changed since the process was started that this is a fork of.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, leave)
+    os.environ.clear()
+    os.environ.update(environment)
+    Thread(target=leave_after_the_trainer, daemon=True).start()
     report = sys.excepthook
 
     def report_unless_left(
@@ -69,6 +97,16 @@ def heed_the_trainer(_worker: int) -> None:
             report(kind, error, trace)
 
     sys.excepthook = report_unless_left
+
+
+def leave_after_the_trainer() -> None:
+    """Wait until the trainer is gone, however that came, and end this process, too."""
+    trainer = parent_process()
+    if trainer is not None:
+        trainer.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(2 * ENDING)
+        os._exit(0)  # it is at a read that never ends
 
 
 def leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
-from multiprocessing import active_children
+from multiprocessing import active_children, forkserver
 from pathlib import Path
 from threading import Thread, Timer
 
@@ -37,6 +37,8 @@ from tests.datasets.streaming.streams import (
     stream_config,
     write_wide,
 )
+
+ROOT = Path(__file__).parents[3]
 
 PROMPT = 30.0
 """Seconds within which a death is told."""
@@ -279,6 +281,7 @@ def test_processes_keep_the_memory_they_read_with_and_the_environment_is_left_al
         monkeypatch.delenv(name, raising=False)
     if own is not None:
         monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", own)
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # it keeps what it started with
     before = dict(os.environ)
     batches = stream(path, workers=1)
     process = Path("/proc", str(next(batches)["pid"]))
@@ -287,6 +290,36 @@ def test_processes_keep_the_memory_they_read_with_and_the_environment_is_left_al
     expected = MEMORY | ({} if own is None else {"MALLOC_TRIM_THRESHOLD_": own})
     assert {f"{name}={value}" for name, value in expected.items()} <= given
     batches.close()  # type: ignore[attr-defined]
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+class TellsItsEnvironment:
+    """A reader that can only say what it sees."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __getitem__(self, _: object) -> Exception:
+        return LookupError(os.environ.get("SHM_TEST"))
+
+
+def test_processes_see_the_environment_as_it_is_by_now(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next(stream(path, workers=1))  # what they are forks of has started before
+    monkeypatch.setattr(loader, "BatchReader", TellsItsEnvironment)
+    for seen in ("one", "two"):
+        monkeypatch.setenv("SHM_TEST", seen)
+        with pytest.raises(LookupError, match=seen):
+            next(stream(path, workers=1))
+
+
+def test_a_stream_that_is_left_open_does_not_keep_its_process(path: Path) -> None:
+    imports = "from pathlib import Path; from tests.datasets.streaming import streams"
+    left = f"streams.left = streams.stream(Path({str(path)!r}), workers=1); next(streams.left)"
+    script = [sys.executable, "-c", f"{imports}; {left}"]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.stderr, done.returncode) == (b"", 0)
 
 
 @pytest.fixture
@@ -296,24 +329,29 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("when", ["they start", "they read", "a read never ends"])
-def test_ctrl_c_leaves_neither_words_nor_processes_nor_files(
-    copy: Path, temporary: Path, when: str
-) -> None:
-    out = copy.with_name("out")
+def start_trainer(store: Path, out: Path, temporary: Path) -> "subprocess.Popen[str]":
+    """Start a trainer whose two processes read, in a group of its own."""
     out.mkdir()
-    if when == "a read never ends":
-        block(shard_file(copy, "backgrounds/file"))
     script = [sys.executable, "-m", "tests.datasets.streaming.rank_script"]
-    process = subprocess.Popen(
-        [*script, copy, out, "1000000000", "3", "2", "0.01"],
-        cwd=Path(__file__).parents[3],
+    return subprocess.Popen(
+        [*script, store, out, "1000000000", "3", "2", "0.01"],
+        cwd=ROOT,
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         process_group=0,
         text=True,
     )
+
+
+@pytest.mark.parametrize("when", ["they start", "they read", "a read never ends"])
+def test_ctrl_c_leaves_neither_words_nor_processes_nor_files(
+    copy: Path, temporary: Path, when: str
+) -> None:
+    out = copy.with_name("out")
+    if when == "a read never ends":
+        block(shard_file(copy, "backgrounds/file"))
+    process = start_trainer(copy, out, temporary)
     until((out / ("position.json" if when == "they read" else "1-0.jsonl")).exists)
     time.sleep(4 if when == "a read never ends" else 0.5)
     shared = shared_files(process.pid)
@@ -324,3 +362,19 @@ def test_ctrl_c_leaves_neither_words_nor_processes_nor_files(
     until(lambda: is_group_gone(process.pid))
     assert not list(temporary.iterdir())
     until(lambda: not any(file.exists() for file in shared))
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_processes_end_when_their_trainer_is_killed(
+    copy: Path, temporary: Path, blocked: bool
+) -> None:
+    out = copy.with_name("out")
+    process = start_trainer(copy, out, temporary)
+    until((out / "position.json").exists)
+    if blocked:
+        block(shard_file(copy, "backgrounds/file"))
+        time.sleep(1)
+    process.kill()
+    words, _ = process.communicate(timeout=60)
+    assert "Traceback" not in words
+    until(lambda: is_group_gone(process.pid))
