@@ -12,6 +12,10 @@ from shm.training.log import read_log
 NO_LOSSES = ("gradient_norm", "overflow")
 """What a line of the log has beside losses."""
 
+MARGINS = {"left": 0.09, "right": 0.98, "bottom": 0.3, "top": 0.92, "wspace": 0.15}
+"""Of the plot, with room for a legend of three rows below it. To have them fitted takes as long as
+to draw it twice more."""
+
 FRAME_MILLISECONDS = 400
 LAST_MILLISECONDS = 2000
 """How long the animation shows the last matte before it begins again."""
@@ -38,8 +42,8 @@ def draw_losses(folder: Path) -> None:
         return
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, sads = figure.subplots(1, 2)
+    figure = Figure(figsize=(10, 4.5))
+    losses, sads = figure.subplots(1, 2, gridspec_kw=MARGINS)
     for name in trained[0]["losses"]:
         if name in NO_LOSSES:
             continue
