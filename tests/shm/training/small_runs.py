@@ -106,7 +106,7 @@ def train_config(**changes: Any) -> TrainConfig:
     """Return small nets of Semantic Human Matting, and how they are trained."""
     settings: dict[str, Any] = {
         "preset": "test",
-        "model": ModelConfig(tnet="mobilenetv2-unet", mnet="light"),
+        "model": ModelConfig(tnet="mobilenetv2-unet", mnet="light", width=0.25),
         "weights": {"tnet": "scratch", "mnet": "scratch"},
         "phases": {
             "tnet": phase_config(rotation=10.0),
