@@ -75,9 +75,12 @@ def read_pointer(path: Path) -> Pointer:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         cure = (
-            "; it points to an older checkpoint: delete it" if path.name.startswith(OLDER) else ""
+            "it points to an older checkpoint: delete it"
+            if path.name.startswith(OLDER)
+            else "delete the phase's folder to train it anew, or put an older checkpoint's "
+            f"{OLDER}*.json in its place"
         )
-        raise CheckpointError(f"{path}: damaged ({brief(error)}){cure}") from error
+        raise CheckpointError(f"{path}: damaged ({brief(error)}); {cure}") from error
     if outside:
         raise CheckpointError(f"{path}: names {outside[0]}, a file outside its folder")
     return pointer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shm.models.build import variants
 from shm.models.errors import ModelError
 
-MAX_WIDTH = 4.0
+MIN_WIDTH, MAX_WIDTH = 0.02, 4.0
 """Sixteen times the weights and the work: beyond it a slip is likelier than a wish."""
 
 
@@ -46,9 +46,9 @@ class ModelConfig:
             raise ModelError(
                 f"dim {self.dim} is a model of its own beside {' and '.join(both)}: name either"
             )
-        if not 0 < self.width <= MAX_WIDTH:
+        if not MIN_WIDTH <= self.width <= MAX_WIDTH:
             raise ModelError(
-                f"width is {self.width}: give a factor above 0 and at most {MAX_WIDTH:g}"
+                f"width is {self.width}: give a factor from {MIN_WIDTH:g} to {MAX_WIDTH:g}"
             )
         if self.skips and self.dim is None:
             raise ModelError(

@@ -87,6 +87,8 @@ class PhaseConfig:
         at_least(0, steps=self.steps, rotation=self.rotation, patience=self.patience)
         at_least(1, batch=self.batch, accumulate=self.accumulate)
         below(1, ema=self.ema)
+        if self.rotation > 180:
+            raise ConfigError(f"rotation is {self.rotation}: give degrees from 0 to 180")
         at_least(
             32, crop=self.crop, **{f"crop_sizes[{i}]": s for i, s in enumerate(self.crop_sizes)}
         )

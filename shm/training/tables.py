@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import dacite
 
 from shm.pipeline.errors import ShmError
 from shm.pipeline.nearest import nearest
-from shm.training.checks import ConfigError
+from shm.training.checks import ConfigError, one_of
 from shm.training.config import PhaseConfig, TrainConfig
 from shm.training.phases import Phase
+
+
+class IncompleteError(ConfigError):
+    """A setting is missing that has no value unless it is given."""
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def _check(values: Mapping[str, Any], kind: type, where: str) -> None:
     for each in fields(kind):
         needed = each.default is MISSING and each.default_factory is MISSING
         if needed and each.name not in values:
-            raise ConfigError(f"{where}{each.name} is missing: give it, or take it from a recipe")
+            raise IncompleteError(f"the setting {where}{each.name} is missing")
     for key, value in values.items():
         _check_value(value, types[key], f"{where}{key}")
 
@@ -82,6 +86,8 @@ def _check_value(value: object, wanted: Any, name: str) -> None:  # noqa: ANN401
             _check(_table(settings, f"{name}.{phase}"), PhaseConfig, f"{name}.{phase}.")
     elif isinstance(wanted, type) and is_dataclass(wanted):
         _check(_table(value, name), wanted, f"{name}.")
+    elif get_origin(wanted) is Literal:
+        one_of(wanted, **{name: value})
     elif not _is(value, wanted):
         raise ConfigError(f"{name} is {value!r}: give {_told(wanted)}")
 
@@ -102,7 +108,7 @@ def _is(value: object, wanted: Any) -> bool:  # noqa: ANN401
         item, *more = get_args(wanted)
         few = not isinstance(value, list | tuple) or (more != [...] and len(value) != 1 + len(more))
         return not few and all(_is(each, item) for each in value)  # type: ignore[attr-defined]
-    return True  # a choice, a table of words, or what may be left out: these check themselves
+    return True  # a table of words, or what may be left out: these check themselves
 
 
 def _told(wanted: Any) -> str:  # noqa: ANN401

@@ -11,7 +11,7 @@ import tomli_w
 from shm.pipeline.nearest import nearest
 from shm.training.checks import ConfigError
 from shm.training.config import TrainConfig
-from shm.training.tables import from_dict, merged, to_dict
+from shm.training.tables import IncompleteError, from_dict, merged, to_dict
 
 PRESETS = ("light", "paper", "dim-light", "dim")
 """Recipes that come with the software."""
@@ -41,7 +41,12 @@ def load_recipe(name: str = "light", changes: Sequence[str] = ()) -> TrainConfig
     for change in changes:
         for path, value in _assignments(change, values):
             values = merged(values, nested(path, value))
-    return from_dict(values)
+    try:
+        return from_dict(values)
+    except IncompleteError as error:
+        raise IncompleteError(
+            f"{name}: {error}; a recipe has all of them, as `shm train --print-config` prints one"
+        ) from error
 
 
 def read_toml(name: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_the_state_of_other_weights_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "damaged"),
-        ("[]", "damaged"),
+        ("[]", "damaged .*delete the phase.s folder"),
         ("[" * 10_000, "damaged"),
         ('{"format": 2}', "damaged"),
         ('{"format": 1, "weights": "a", "sha256": {}}', "of format 1"),

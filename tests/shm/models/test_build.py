@@ -39,7 +39,7 @@ def weights_of(model: torch.nn.Module) -> int:
         ({"dim": "dim", "fusion": False}, "leave fusion on"),
         ({"mnet": "light", "skips": True}, "skips are of dim, not of light"),
         ({"tnet": "pspnet50", "width": 0.5}, r"pspnet50 .* not 0\.5 times that: set width 1"),
-        ({"mnet": "light", "width": 0}, "width is 0: give a factor above 0 and at most 4"),
+        ({"mnet": "light", "width": 0}, "width is 0: give a factor from 0.02 to 4"),
         ({"mnet": "light", "width": -1.0}, "width is -1"),
         ({"mnet": "light", "width": 4.1}, r"width is 4\.1"),
         ({"mnet": "light", "width": math.nan}, "width is nan"),
@@ -94,7 +94,7 @@ def test_the_light_tnets_scale_too(tnet: str) -> None:
 def test_no_width_leaves_a_layer_without_a_channel() -> None:
     with torch.device("meta"):
         for chosen in ({"mnet": "vgg16-bn"}, {"mnet": "light"}, {"dim": "dim"}):
-            model = build(**chosen, width=1e-6)
+            model = build(**chosen, width=0.02)
             assert all(min(each.shape, default=1) > 0 for each in model.state_dict().values())
 
 

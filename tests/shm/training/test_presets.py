@@ -76,6 +76,13 @@ def test_values_are_set_by_their_names_and_a_star_means_every_phase() -> None:
         ("losses.gamma=much", "much"),
         ("losses=3", "losses"),
         ("seed.x=3", "seed"),
+        ("loop.precision=fp8", "loop.precision is 'fp8': did you mean fp"),
+        (
+            "phases.tnet.optimiser.schedule.kind=poly",
+            r"phases\.tnet\.optimiser\.schedule\.kind is 'poly': .*polynomial",
+        ),
+        ("phases.mnet.optimiser.learning_rate=inf", "at least 0, and a finite number"),
+        ("phases.tnet.rotation=999", "degrees from 0 to 180"),
     ],
 )
 def test_what_cannot_be_set_is_said_with_the_nearest_that_can(change: str, message: str) -> None:
@@ -92,4 +99,8 @@ def test_a_recipe_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
         load_recipe(str(broken))
     broken.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"broken\.toml can't be read"):
+        load_recipe(str(broken))
+    broken.write_text("[phases.tnet]\nsteps = 3\n")
+    told = r"broken\.toml: the setting preset is missing; .*--print-config"
+    with pytest.raises(ConfigError, match=told):
         load_recipe(str(broken))
