@@ -21,7 +21,8 @@ the composites of as many people, since nothing but the bytes should grow with t
 
     python benchmarks/composite.py --people people.zarr --backgrounds coco
 
-Without a prepared store, people are generated.
+Without a prepared store, people are generated. With `--quick` all is made on one cluster that runs
+already, and what is measured in processes of its own is in forks of one that has imported most.
 """
 
 import json
@@ -32,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -42,11 +44,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
 
-from benchmarks.common.alone import alone
+from benchmarks.common.alone import alone, fork_from_one_that_imports
 from benchmarks.common.four_pngs import read_four_pngs, write_four_pngs
 from benchmarks.common.memory import peak
 from benchmarks.common.simulated import SHARE, Scale, write_lazy_store, write_people, write_recipes
-from benchmarks.common.stores import people_and_backgrounds
+from benchmarks.common.stores import people_and_backgrounds, started
 from benchmarks.common.table import finite, show
 from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import Form, open_composites
@@ -107,10 +109,16 @@ def baseline(people: Path, folder: Path, scratch: Path, each: int, reads: int) -
 
 
 def store_row(
-    people: Path, folder: Path, scratch: Path, each: int, workers: int, form: Form, reads: int
+    people: Path,
+    folder: Path,
+    scratch: Path,
+    each: int,
+    cluster: ClusterConfig,
+    form: Form,
+    reads: int,
 ) -> Row:
     """Return the row of a store of one form."""
-    target, cluster = scratch / "out.zarr", ClusterConfig(workers=workers)
+    target, workers = scratch / "out.zarr", cluster.workers
     run = CompositeRun(recipe=RecipeConfig(per_foreground=each))
     began = time.perf_counter()
     made = composite_store(people, target, [folder], run, cluster, form=form).accepted
@@ -250,15 +258,20 @@ def main(
     if quick:
         size, generated, per_foreground, baseline_per_foreground = 128, 4, 4, 1
         recipes, reads = min(recipes, 2000), 20
-    with (
-        tempfile.TemporaryDirectory(prefix="shm-composite-") as name,
-        people_and_backgrounds(people, backgrounds, size, generated, workers) as (store, folder),
-    ):
-        scratch = Path(name)
+        fork_from_one_that_imports("cv2", "shm.workflows.composite")
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shm-composite-")))
+        clusters = {count: ClusterConfig(workers=count) for count in (1, workers)}
+        if quick:
+            clusters = {n: stack.enter_context(started(each)) for n, each in clusters.items()}
+        store, folder = stack.enter_context(
+            people_and_backgrounds(people, backgrounds, size, generated, clusters[workers])
+        )
         rows = [baseline(store, folder, scratch, baseline_per_foreground, reads)]
         ways: list[tuple[Form, int]] = [("materialised", count) for count in {1: 1, workers: 1}]
         for form, count in (*ways, ("lazy", workers)):
-            rows.append(store_row(store, folder, scratch, per_foreground, count, form, reads))
+            cluster = clusters[count]
+            rows.append(store_row(store, folder, scratch, per_foreground, cluster, form, reads))
         rows = compared(rows)
         show(rows)
         shared = min(SIMULATED, max(2 * SHARE, recipes // 10))

@@ -178,7 +178,7 @@ def score(model: ScaleModel, cases: list[Case], photos: list[str]) -> dict[str, 
 def main(corpus: Path | None, size: int, steps: int, quick: bool, json_path: Path | None) -> None:
     """Print a fitted scale model, and the SADs of masks and priors by halves."""
     if quick:
-        size, steps = 256, 50
+        size, steps = 160, 50
     cases = []
     with corpus_or_people(corpus, 4 if quick else 24, size) as folder:
         photos = list_photos(folder)

@@ -134,9 +134,9 @@ def caught(rows: list[Row], kind: str) -> Row:
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all here.")
 def main(corpus: Path | None, size: int, quick: bool, json_path: Path | None) -> None:
     """Print rank correlations by halves, and how many broken masks are caught."""
-    size = 256 if quick else size
+    size = 192 if quick else size
     photos = {}
-    with corpus_or_people(corpus, 6 if quick else 24, size) as folder:
+    with corpus_or_people(corpus, 4 if quick else 24, size) as folder:
         files = list_photos(folder)
         for name, photo in files.items():
             image, mask, truth = read(photo, size)

@@ -19,18 +19,19 @@ for tuning, the others are held out. Nothing is tuned here.
     python benchmarks/refine.py --corpus portraits --sheet hairiest.png
 
 A corpus is a folder with images/, masks/ and alphas/ (or truth/alphas/, as `shm-data sample` has
-them), matched by stem. Without one, people are generated.
+them), matched by stem. Without one, people are generated. With `--quick` the processes are forks of
+one that has imported most.
 """
 
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +42,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
 
+from benchmarks.common.alone import alone, fork_from_one_that_imports
 from benchmarks.common.memory import forget_peak, give_back, peak
 from benchmarks.common.photos import Photo, corpus_or_people, list_photos, mask_errors, parts, read
 from benchmarks.common.table import finite, show
@@ -63,6 +65,8 @@ METRICS = {"sad": sad, "mse": mse, "grad": gradient_error, "conn": connectivity_
 COSTS = ("seconds", "cpu seconds", "megabytes")
 PEERS = ("cf", "knn", "lbdm", "lkm", "rw", "sm")
 """PyMatting's six, by the last part of `estimate_alpha_...`."""
+COMPILED = ("cv2", "numba", "scipy.ndimage", "scipy.sparse.linalg")
+"""Libraries that take long to import; not PyMatting, whose threads no fork has."""
 FAILURES = (ShmError, ValueError, ArithmeticError, np.linalg.LinAlgError)
 """What solvers, ours and PyMatting's, raise where they find no alpha."""
 TITLES = ("photo", "mask", "trimap", "KNN", "ours", "truth", "KNN's error", "our error")
@@ -192,8 +196,8 @@ class Run:
     target: str
 
 
-def measure(run: Run) -> None:
-    """Solve all photos in this process; writes the records, the alphas and the trimaps."""
+def measure(run: Run) -> list[Record]:
+    """Solve all photos in this process; returns the records, writes the alphas and the trimaps."""
     import cv2
 
     warnings.simplefilter("ignore")  # numba's advice on PyMatting's own compilation
@@ -225,20 +229,16 @@ def measure(run: Run) -> None:
         records.append(record | errors(alpha, truth, region))
         write_png(target / f"{stem}.alpha.png", alpha)
         write_png(target / f"{stem}.trimap.png", trimap)
-    (target / "records.json").write_text(json.dumps(records))
-
-
-def alone(run: Run) -> list[Record]:
-    """Measure in a process that has held nothing else, with as many threads as it is told."""
-    Path(run.target).mkdir(parents=True)
-    libraries = ("OMP", "NUMBA", "OPENBLAS", "MKL")
-    environment = os.environ | {f"{name}_NUM_THREADS": str(run.threads) for name in libraries}
-    command = [sys.executable, __file__, "--run", json.dumps(vars(run))]
-    done = subprocess.run(command, env=environment, check=False)  # noqa: S603
-    if done.returncode:
-        raise click.ClickException(f"{run.method} ended with code {done.returncode}")
-    records: list[Record] = json.loads((Path(run.target) / "records.json").read_text())
     return records
+
+
+def records_of(run: Run) -> list[Record]:
+    """Measure in a process that has held nothing else."""
+    Path(run.target).mkdir(parents=True)
+    try:
+        return alone(measure, run).result
+    except BrokenProcessPool as error:
+        raise click.ClickException(f"{run.method}: its process ended before its time") from error
 
 
 def mean(values: Iterable[float]) -> float:
@@ -398,7 +398,6 @@ def chosen(task: str, methods: str | None) -> list[tuple[Task, str]]:
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Write all figures here."
 )
-@click.option("--run", "one_run", hidden=True, help="Be the process of one method.")
 def main(
     corpus: Path | None,
     size: int,
@@ -410,17 +409,16 @@ def main(
     sheet: Path | None,
     quick: bool,
     json_path: Path | None,
-    one_run: str | None,
 ) -> None:
     """Print error, time and memory of each way to an alpha."""
-    if one_run is not None:
-        measure(Run(**json.loads(one_run)))
-        return
+    libraries = ("OMP", "NUMBA", "OPENBLAS", "MKL")  # the processes that solve heed it
+    os.environ.update({f"{name}_NUM_THREADS": str(threads) for name in libraries})
     ways = chosen(task, methods)
     if sheet is not None and not {("mask", "adaptive"), ("mask", "pymatting-knn")} <= set(ways):
         raise click.UsageError("--sheet needs the task mask, adaptive and pymatting-knn")
     if quick:
         size, dilate, limit = 256, 4, limit or 3
+        fork_from_one_that_imports("shm.metrics", "shm.pictures", "shm.pipeline.prepare", *COMPILED)
     kind = f"photos of {corpus}" if corpus else "generated people"
     with (
         tempfile.TemporaryDirectory(prefix="shm-refine-") as scratch,
@@ -447,7 +445,7 @@ def main(
                 threads=threads,
                 target=str(solved / each / method),
             )
-            records[each, method] = alone(run)
+            records[each, method] = records_of(run)
         if sheet is not None:
             hairy = [photo for photo in ranked["hairy"] if photo in some][:ROWS]
             write_sheet(sheet, {stem: photos[stem] for stem in hairy}, size, solved / "mask")

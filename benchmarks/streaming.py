@@ -20,7 +20,8 @@ starts itself. The files are in the system's cache.
 - `cpu ms` is the processor's time a crop, of the main process and its workers: what to compare on
   a busy machine.
 - `first s` is the time from making the loader to the first batch, everything being imported: by
-  the main process, that is. Ours starts its workers afresh; those of the peers are forked.
+  the main process, that is. Ours starts the process that its workers are forks of afresh; the
+  peers' are forks of the main one.
 - `kB` counts all files on disk, a sample.
 - `MB` is what the main process and its workers hold together while they stream, without the
   system's cache.
@@ -28,6 +29,7 @@ starts itself. The files are in the system's cache.
     python benchmarks/streaming.py --people people.zarr --backgrounds coco
 
 Without a prepared store, people are generated. The peers are optional: `pip install --group bench`.
+With `--quick` all contenders run in one process.
 """
 
 import json
@@ -36,6 +38,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -49,9 +52,9 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 # This module is imported by the processes that are measured, too: what only the main one needs is
 # imported where it is used.
-from benchmarks.common.alone import alone
+from benchmarks.common.alone import Together, alone
 from benchmarks.common.table import finite, show
-from benchmarks.peers.contender import CONTENDERS, FILES, Loading, contender, missing
+from benchmarks.peers.contender import CONTENDERS, FILES, Loading, contender, kinds_of, missing
 from benchmarks.peers.measure import Measured, Span, measure
 from benchmarks.peers.samples import Samples
 
@@ -164,8 +167,9 @@ def main(
     plot_path: Path | None,
 ) -> None:
     """Print how fast each contender gives ready crops, and what that takes."""
-    from benchmarks.common.stores import people_and_backgrounds
+    from benchmarks.common.stores import people_and_backgrounds, started
     from benchmarks.peers.make import make_samples
+    from shm.workflows.engine import ClusterConfig
 
     require(names)
     if quick:
@@ -174,20 +178,24 @@ def main(
     cores = 1 if quick else os.cpu_count() or 1
     span = Span(warm=warm, counted=seconds)
     found: dict[tuple[str, int], list[Measured]] = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="shm-streaming-") as scratch,
-        people_and_backgrounds(people, backgrounds, size, generated, cores) as (store, folder),
-    ):
-        samples = make_samples(store, folder, Path(scratch), per_foreground, cores)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="shm-streaming-"))
+        with (
+            started(ClusterConfig(workers=cores)) as cluster,
+            people_and_backgrounds(people, backgrounds, size, generated, cluster) as made,
+        ):
+            kinds = kinds_of(names)
+            samples = make_samples(*made, Path(scratch), per_foreground, cluster, kinds)
+        call = stack.enter_context(Together()).call if quick else alone
         homes = {name: Path(scratch) / f"contender{at}" for at, name in enumerate(names)}
-        sizes = alone(write, homes, samples).result
+        sizes = call(write, homes, samples).result
         for home in homes.values():
             read_all(home.resolve())
         for _ in range(rounds):
             for count in workers:
                 loading = Loading(workers=count, batch=batch, side=crop)
                 for name in names:
-                    measured = alone(measure, name, homes[name], loading, span).result
+                    measured = call(measure, name, homes[name], loading, span).result
                     found.setdefault((name, count), []).append(measured)
     rows = rows_of(found, sizes)
     show(rows)

@@ -110,10 +110,10 @@ def generate(made: Path, people: int, size: int) -> None:
     from shm.workflows.engine import ClusterConfig
     from shm.workflows.sources import CompositeRun
 
-    cores = os.cpu_count() or 1
+    cluster = ClusterConfig(workers=os.cpu_count() or 1)
     run = CompositeRun(recipe=RecipeConfig(per_foreground=4))
-    with people_and_backgrounds(None, None, size, people, cores) as (store, backgrounds):
-        composite_store(store, made, [backgrounds], run, ClusterConfig(workers=cores))
+    with people_and_backgrounds(None, None, size, people, cluster) as (store, backgrounds):
+        composite_store(store, made, [backgrounds], run, cluster)
 
 
 def measured(
@@ -230,7 +230,7 @@ def main(
         raise click.ClickException("no GPU that PyTorch can use: choose --device cpu")
     few, many = SPANS[device]
     if quick:
-        rounds, workers, threads, few, many = 1, 0, 1, 1, 2
+        rounds, workers, threads, few, many = 1, 0, 1, 1, 1
         changes = (*changes, *QUICK, *QUICK_ON[device])
     warm, steps = warm or few, steps or many
     length = f"phases.*.steps={warm + steps}"

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, cast
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol, cast
 
 from benchmarks.peers.samples import Samples
 
-Batch = dict[str, Tensor]
+if TYPE_CHECKING:  # the process that only lists contenders does without PyTorch
+    from torch import Tensor
+
+Batch = dict[str, "Tensor"]
 """Each part of so many crops: uint8, (B, 3, side, side); alpha (B, 1, side, side).
 
 Contiguous in memory, plane by plane or with the channels last, as nets take them, too.
@@ -96,12 +97,21 @@ CONTENDERS: dict[str, Entry] = {
 }
 
 
+OURS = [name for name, entry in CONTENDERS.items() if entry.place.startswith("ours:")]
+
+
 def contender(name: str) -> Contender:
     """Import a contender and all that it needs."""
     entry = CONTENDERS[name]
     module, _, kind = entry.place.partition(":")
     made = getattr(import_module(f"benchmarks.peers.{module}"), kind)(*entry.arguments)
     return cast("Contender", made)
+
+
+def kinds_of(names: Sequence[str]) -> list[str]:
+    """Return the kinds of our stores that these contenders need: one at least, for the files."""
+    ours = [CONTENDERS[name].arguments[0] for name in names if name in OURS]
+    return ours or ["materialised"]
 
 
 def missing(names: Sequence[str]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Composites for the benchmark, made as users make them: a store of each form, and the files."""
+"""Composites for the benchmark, made as users make them: stores of some kinds, and the files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.common.stores import started
 from benchmarks.peers.samples import Samples, write_files
 from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import Form, open_composites
@@ -11,23 +12,31 @@ from shm.workflows.composite import composite_store
 from shm.workflows.engine import ClusterConfig
 from shm.workflows.sources import CompositeRun
 
+KINDS: dict[str, tuple[Form, bool]] = {
+    "materialised": ("materialised", False),
+    "lazy": ("lazy", False),
+    "lazy, decoded": ("lazy", True),
+}
+"""Form and whether backgrounds are kept decoded. The files come from the first that is made."""
+
 
 def make_samples(
-    people: Path, backgrounds: Path, scratch: Path, per_foreground: int, workers: int
+    people: Path,
+    backgrounds: Path,
+    scratch: Path,
+    per_foreground: int,
+    cluster: ClusterConfig,
+    kinds: Sequence[str],
 ) -> Samples:
-    """Make the stores, and write the training split of theirs as files."""
-    kinds: dict[str, tuple[Form, bool]] = {
-        "materialised": ("materialised", False),
-        "lazy": ("lazy", False),
-        "lazy, decoded": ("lazy", True),
-    }
-    stores = {name: scratch / f"{name}.zarr" for name in kinds}
-    for name, (form, decoded) in kinds.items():
-        run = CompositeRun(recipe=RecipeConfig(per_foreground=per_foreground), decoded=decoded)
-        cluster = ClusterConfig(workers=workers)
-        composite_store(people, stores[name], [backgrounds], run, cluster, form=form)
+    """Make the stores of these kinds, at least one, and write their training split as files."""
+    stores = {name: scratch / f"{name}.zarr" for name in KINDS if name in kinds}
+    with started(cluster) as running:
+        for name, store in stores.items():
+            form, decoded = KINDS[name]
+            run = CompositeRun(recipe=RecipeConfig(per_foreground=per_foreground), decoded=decoded)
+            composite_store(people, store, [backgrounds], run, running, form=form)
     files = scratch / "files"
-    write_files(files, training_samples(stores["materialised"]))
+    write_files(files, training_samples(next(iter(stores.values()))))
     return Samples(files=files, stores=stores)
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, set_start_method
 from pathlib import Path
 
-import torch
-
 from benchmarks.common import family
 from benchmarks.peers.contender import Batch, Loading, contender
 from benchmarks.peers.samples import PARTS
@@ -52,6 +50,8 @@ def measure(name: str, folder: Path, loading: Loading, span: Span) -> Measured:
     The clock of the first batch starts where everything is imported. Memory is looked at
     afterwards, while batches are still taken.
     """
+    import torch
+
     set_start_method(START, force=True)  # this process was spawned, and would spawn, too
     torch.set_num_threads(1)
     one = contender(name)
@@ -92,6 +92,8 @@ def check(name: str, batch: Batch, loading: Loading) -> None:
     CropsAreWrongError
         The message says what is wrong.
     """
+    import torch
+
     for part in PARTS:
         shape = (loading.batch, 1 if part == "alpha" else 3, loading.side, loading.side)
         found = batch[part]
