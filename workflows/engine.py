@@ -37,6 +37,10 @@ since to ask the system for it each time takes as long as the work. Dask's own c
 all of it back."""
 
 
+PATIENCE = 20.0
+"""Seconds within which a scheduler answers: it may have been started at the same time."""
+
+
 class EngineError(ShmError, RuntimeError):
     """The cluster can't be reached, or a worker died on a task."""
 
@@ -151,7 +155,7 @@ def connect(cluster: Cluster) -> Iterator[Any]:
         return
     if cluster.scheduler is not None:
         try:
-            client = Client(cluster.scheduler, timeout="20s", set_as_default=False)
+            client = Client(cluster.scheduler, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EngineError(
                 f"no Dask scheduler answers at {cluster.scheduler}: start one with "

@@ -55,14 +55,17 @@ class Tree:
         """Return what belongs on what, by the lists of a part, in their order."""
         people, scenes, each = LISTS[part]
         behind = iter((self.adobe / part / scenes).read_text().split())
+        folders = (self.root / "VOCdevkit", self.root / "coco")
+        photos = [file for folder in folders for file in folder.rglob("*.jpg")]
+        by_name = {file.name: file for file in photos}
+        assert len(by_name) == len(photos)
         pasted = []
         for name in (self.adobe / part / people).read_text().split():
             (colours,) = (self.adobe / part).rglob(f"fg/{name}")
             matte = colours.parent.parent / "alpha" / name
             for number in range(each):
                 file = next(behind).split("2014_")[-1]
-                (background,) = self.root.rglob(f"*/{file}")
-                pasted.append(Pasted(f"{name[:-4]}-{number:03d}", colours, matte, background))
+                pasted.append(Pasted(f"{name[:-4]}-{number:03d}", colours, matte, by_name[file]))
         return pasted
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shm.workflows import engine
 from shm.workflows.engine import ClusterConfig, EngineError, SharedCluster, run_tasks
 
 
@@ -54,7 +55,8 @@ def test_one_cluster_serves_several_commands_and_keeps_their_memory() -> None:
     assert found[0][0][1] == str(2**29)
 
 
-def test_a_cluster_that_nobody_needs_is_not_asked_for() -> None:
+def test_a_cluster_that_nobody_needs_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 1.0)
     nowhere = ClusterConfig(scheduler="tcp://127.0.0.1:1")
     with (
         pytest.raises(EngineError, match="no Dask scheduler answers"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +25,30 @@ from tests.workflows.corpora import (
 
 PEOPLE = 140  # three shards of 64 at 64 pixels
 
+Options = tuple[object, ...]
+
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Options]:
+    """Options of commands whose tests are not about starting workers: two stand ready."""
+    with cluster(tmp_path_factory.mktemp("cluster") / "scheduler.json", workers=2) as scheduler:
+        yield "--scheduler", scheduler
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
     """A corpus, and the stores that undisturbed commands make of it."""
     folder = tmp_path_factory.mktemp("chain")
-    write_people(folder / "raw", PEOPLE)
+    write_people(folder / "raw", PEOPLE, 32)  # a quarter of the pixels, but for the first
+    shutil.copytree(write_people(folder / "large", 1), folder / "raw", dirs_exist_ok=True)
     write_backgrounds(folder / "backgrounds", 30, people=(3, 4))
     run("shm-data", "prepare", folder / "raw", folder / "people.zarr", "--size", 64)
     run(*composite(folder, folder / "train.zarr"))
-    run(*composite(folder, folder / "lazy.zarr"), "--lazy")
+    run(*composite(folder, folder / "lazy.zarr"), "--lazy", *there)
     return folder
 
 
-def composite(folder: Path, out: Path) -> tuple[object, ...]:
+def composite(folder: Path, out: Path) -> Options:
     options = ("--backgrounds", folder / "backgrounds", "--per-foreground", 2)
     return "shm-data", "composite", folder / "people.zarr", out, *options
 
@@ -90,22 +101,25 @@ def test_any_number_of_workers_gives_the_same_bytes(
     assert all_files(out) == all_files(folder / "people.zarr")
 
 
-def test_a_cluster_elsewhere_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    out, address = tmp_path / "people.zarr", tmp_path / "scheduler.json"
-    with cluster(address, workers=2) as scheduler:
-        words = ("shm-data", "prepare", folder / "raw", out, "--size", 64)
-        run(*words, "--scheduler", scheduler)
+def test_a_cluster_elsewhere_gives_the_same_bytes(
+    folder: Path, tmp_path: Path, there: Options
+) -> None:
+    out = tmp_path / "people.zarr"
+    words = ("shm-data", "prepare", folder / "raw", out, "--size", 64)
+    run(*words, *there)
     assert all_files(out) == all_files(folder / "people.zarr")
     refused = run(*words, "--scheduler", "foo", code=1)
     assert "no scheduler's address" in refused.stderr
 
 
-def test_a_killed_prepare_resumes_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_a_killed_prepare_resumes_to_the_same_bytes(
+    folder: Path, tmp_path: Path, there: Options
+) -> None:
     out = tmp_path / "people.zarr"
-    words = ("shm-data", "prepare", folder / "raw", out, "--size", 64, "--workers", 1)
-    assert kill_when(words, out / "record" / "c" / "0" / "0")
+    words = ("shm-data", "prepare", folder / "raw", out, "--size", 64)
+    assert kill_when((*words, "--workers", 1), out / "record" / "c" / "0" / "0")
     assert inspected(out)["complete"] is False
-    run(*words)
+    run(*words, *there)
     assert all_files(out) == all_files(folder / "people.zarr")
 
 
@@ -120,13 +134,13 @@ def test_a_killed_composite_resumes_to_the_same_bytes(folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("part", ["foregrounds", "backgrounds"])
 def test_a_killed_lazy_composite_resumes_to_the_same_bytes(
-    folder: Path, tmp_path: Path, part: str
+    folder: Path, tmp_path: Path, there: Options, part: str
 ) -> None:
     out = tmp_path / "lazy.zarr"
-    words = (*composite(folder, out), "--lazy", "--workers", 1)
-    assert kill_when(words, out / part / "record" / "c" / "0" / "0")
+    words = (*composite(folder, out), "--lazy")
+    assert kill_when((*words, "--workers", 1), out / part / "record" / "c" / "0" / "0")
     assert inspected(out)["complete"] is False
-    run(*words)
+    run(*words, *there)
     assert all_files(out) == all_files(folder / "lazy.zarr")
 
 
@@ -143,13 +157,13 @@ def test_a_lazy_store_made_whole_is_the_store_made_at_once(folder: Path, tmp_pat
 
 @pytest.mark.parametrize("sign", ["foregrounds/record/c/1/0", "images/record/c/1/0"])
 def test_a_killed_materialise_resumes_to_the_same_bytes(
-    folder: Path, tmp_path: Path, sign: str
+    folder: Path, tmp_path: Path, there: Options, sign: str
 ) -> None:
     out = tmp_path / "whole.zarr"
-    words = ("shm-data", "materialise", folder / "lazy.zarr", out, "--workers", 1)
-    assert kill_when(words, out / sign)
+    words = ("shm-data", "materialise", folder / "lazy.zarr", out)
+    assert kill_when((*words, "--workers", 1), out / sign)
     assert inspected(out)["complete"] is False
-    run(*words)
+    run(*words, *there)
     assert all_files(out) == all_files(folder / "train.zarr")
 
 
@@ -166,7 +180,9 @@ def test_other_options_on_the_same_store_are_refused_by_name(folder: Path) -> No
     assert "--overwrite" in refused.stderr
 
 
-def test_a_sound_store_verifies_and_a_flipped_byte_does_not(folder: Path, tmp_path: Path) -> None:
+def test_a_sound_store_verifies_and_a_flipped_byte_does_not(
+    folder: Path, tmp_path: Path, there: Options
+) -> None:
     run("shm-data", "verify", folder / "people.zarr")
     store = tmp_path / "people.zarr"
     shutil.copytree(folder / "people.zarr", store)
@@ -176,7 +192,7 @@ def test_a_sound_store_verifies_and_a_flipped_byte_does_not(folder: Path, tmp_pa
     assert "shard 1 of foreground is damaged" in told.stderr
     found = json.loads(run("shm-data", "verify", store, "--repair", "--json", code=1).stdout)
     assert [(each["array"], each["shard"]) for each in found["damages"]] == [("foreground", 1)]
-    run("shm-data", "prepare", folder / "raw", store, "--size", 64)
+    run("shm-data", "prepare", folder / "raw", store, "--size", 64, *there)
     run("shm-data", "verify", store)
     assert all_files(store) == all_files(folder / "people.zarr")
 
@@ -208,14 +224,16 @@ def test_the_samples_of_lowest_quality_are_listed_first(folder: Path) -> None:
     assert composites["worst"] == []
 
 
-def test_a_sample_below_the_bound_is_rejected_with_its_figure(tmp_path: Path) -> None:
+def test_a_sample_below_the_bound_is_rejected_with_its_figure(
+    tmp_path: Path, there: Options
+) -> None:
     write_people(tmp_path / "raw", 5)
     file = tmp_path / "raw" / "masks" / "p0003.png"
     with Image.open(file) as mask:
         shifted = np.roll(np.asarray(mask), 20, axis=1)
     Image.fromarray(shifted).save(file)
     words = ("shm-data", "prepare", tmp_path / "raw", tmp_path / "people.zarr", "--size", 64)
-    options = ("--trimap", "fixed", "--refine", "none", "--workers", 1, "--reject-below", 0.3)
+    options = ("--trimap", "fixed", "--refine", "none", *there, "--reject-below", 0.3)
     told = run(*words, *options, "--json", code=1).stdout
     (reject,) = json.loads(told)["rejected"]
     assert reject["source"] == "images/p0003.png"
@@ -232,7 +250,7 @@ def test_a_band_that_no_trimap_would_use_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_a_random_band_gives_the_same_bytes_again_and_others_with_another_seed(
-    tmp_path: Path,
+    tmp_path: Path, there: Options
 ) -> None:
     write_people(tmp_path / "raw", 3)
     files = []
@@ -240,13 +258,13 @@ def test_a_random_band_gives_the_same_bytes_again_and_others_with_another_seed(
         out = tmp_path / f"{number}.zarr"
         band = ("--trimap", "random", "--erode", "6px", "--dilate", "12px")
         words = ("shm-data", "prepare", tmp_path / "raw", out, "--size", 64, *band)
-        run(*words, "--refine", "none", "--seed", seed, "--workers", 1)
+        run(*words, "--refine", "none", "--seed", seed, *there)
         files.append(all_files(out / "trimap"))
     assert files[0] == files[1] != files[2]
 
 
 def test_damage_of_any_part_of_composites_is_named_and_repaired(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, there: Options
 ) -> None:
     store = tmp_path / "train.zarr"
     shutil.copytree(folder / "train.zarr", store)
@@ -261,7 +279,7 @@ def test_damage_of_any_part_of_composites_is_named_and_repaired(
     assert sorted((each["array"], each["shard"]) for each in told["damages"]) == sorted(named)
     assert "not finished" in run("shm-data", "verify", store, code=1).stderr
     assert inspected(store)["complete"] is False
-    run(*composite(folder, store))
+    run(*composite(folder, store), *there)
     run("shm-data", "verify", store)
     assert all_files(store) == all_files(folder / "train.zarr")
 
@@ -290,7 +308,7 @@ def test_a_person_moved_to_the_test_split_by_hand_is_found(folder: Path, tmp_pat
 def lazily(folder: Path, out: Path, *options: object, code: int = 0) -> dict[str, object]:
     """Composite one recipe a person, and say what is in the store."""
     words = ("shm-data", "composite", folder / "people.zarr", out, "--lazy")
-    run(*words, "--per-foreground", 1, "--workers", 1, *options, code=code)
+    run(*words, "--per-foreground", 1, *options, code=code)
     return inspected(out)
 
 
@@ -307,7 +325,7 @@ def sources(described: dict[str, object]) -> set[str]:
 
 
 def test_a_background_that_can_t_be_used_is_left_out_with_its_reason(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, there: Options
 ) -> None:
     plain = tmp_path / "plain"
     plain.mkdir()
@@ -320,7 +338,7 @@ def test_a_background_that_can_t_be_used_is_left_out_with_its_reason(
     shutil.copy(folder / "raw" / "images" / "p0007.png", plain / "anna.png")
     shutil.copy(folder / "backgrounds/VOC2012/JPEGImages/b001.jpg", plain / "z.jpg")
     folders = ("--backgrounds", folder / "backgrounds", "--backgrounds", plain)
-    options = (*folders, "--unlabelled", "allow")
+    options = (*folders, "--unlabelled", "allow", *there)
     described = lazily(folder, tmp_path / "lazy.zarr", *options, code=1)
     found = reasons(described)
     person = "a person is annotated in it"
@@ -341,11 +359,12 @@ def test_a_background_that_can_t_be_used_is_left_out_with_its_reason(
 
 
 def test_a_voc_photo_without_its_xml_is_left_out_unless_it_is_allowed(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, there: Options
 ) -> None:
     shutil.copytree(folder / "backgrounds", tmp_path / "backgrounds")
     (tmp_path / "backgrounds/VOC2012/Annotations/b000.xml").unlink()
-    photo, options = "VOC2012/JPEGImages/b000.jpg", ("--backgrounds", tmp_path / "backgrounds")
+    photo = "VOC2012/JPEGImages/b000.jpg"
+    options = ("--backgrounds", tmp_path / "backgrounds", *there)
     described = lazily(folder, tmp_path / "without.zarr", *options)
     assert reasons(described)[photo].startswith("not annotated: may show a person")
     assert photo not in sources(described)
@@ -400,7 +419,7 @@ WRONG_USAGE = [
 
 @pytest.mark.parametrize(("options", "message"), WRONG_USAGE)
 def test_options_that_make_no_sense_together_are_wrong_usage(
-    folder: Path, tmp_path: Path, options: tuple[object, ...], message: str
+    folder: Path, tmp_path: Path, options: Options, message: str
 ) -> None:
     words = ("shm-data", "composite", folder / "people.zarr", tmp_path / "x.zarr")
     told = run(*words, "--backgrounds", folder / "backgrounds", *options, code=2).stderr
@@ -408,8 +427,10 @@ def test_options_that_make_no_sense_together_are_wrong_usage(
     assert not (tmp_path / "x.zarr").exists()
 
 
-def test_every_option_gives_the_same_samples_in_both_forms(folder: Path, tmp_path: Path) -> None:
-    options: tuple[object, ...] = ("--people-per-composite", 2, "--linear")
+def test_every_option_gives_the_same_samples_in_both_forms(
+    folder: Path, tmp_path: Path, there: Options
+) -> None:
+    options: Options = ("--people-per-composite", 2, "--linear", *there)
     options += ("--placement", "move,scale,flip")
     options += ("--match-colours", "0.2,0.8", "--blur", "0,2", "--noise", "1,4", "--jpeg", "60,95")
     words = (*composite(folder, tmp_path / "lazy.zarr"), *options, "--lazy")
@@ -471,7 +492,9 @@ def test_altered_metadata_is_one_line(folder: Path, tmp_path: Path) -> None:
         assert "metadata" in run("shm-data", "verify", store, code=1).stderr
 
 
-def test_all_of_a_group_share_the_split_that_the_corpus_names(tmp_path: Path) -> None:
+def test_all_of_a_group_share_the_split_that_the_corpus_names(
+    tmp_path: Path, there: Options
+) -> None:
     write_people(tmp_path / "raw", 6)
     splits = ("train", "", "test", "", "train", "test")
     groups = ("anna", "anna", "bob", "bob", "carl", "carl")
@@ -481,7 +504,7 @@ def test_all_of_a_group_share_the_split_that_the_corpus_names(tmp_path: Path) ->
     ]
     (tmp_path / "raw" / "manifest.csv").write_text("\n".join(["image,mask,group,split", *rows]))
     out = tmp_path / "people.zarr"
-    told = run("shm-data", "prepare", tmp_path / "raw", out, "--size", 64, "--workers", 1, code=1)
+    told = run("shm-data", "prepare", tmp_path / "raw", out, "--size", 64, *there, code=1)
     assert "'images/p0005.png': its group 'carl' is in the split train already" in told.stderr
     found = {r["source"]: (r["group"], r["split"]) for _, r in open_store(out).samples()}
     assert sorted(found.values()) == [
