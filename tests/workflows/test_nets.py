@@ -1,9 +1,9 @@
 """train, evaluate and predict, as processes on a store of small composites."""
 
 import json
-import subprocess
-import sys
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,16 @@ from PIL import Image
 
 from shm.datasets.composites.store import Form
 from tests.datasets.stores import EVERY_OPTION, all_files, write_people, write_store
-from tests.workflows.corpora import command, kill_when, run
+from tests.workflows.corpora import run
+from tests.workflows.forks import LEAN, Command, Forks, forks
 
-STEPS = 12
-LIMITS = ("--steps", STEPS, "--batch", 2, "--crop", 32, "--workers", 0)
+PHASES = ("tnet", "mnet", "end-to-end")
+STEPS = 8
+LIMITS = (
+    *("--steps", STEPS, "--batch", 2, "--crop", 32, "--workers", 0, "--set", "model.width=0.25"),
+    # So that lines of the log tell of steps on both sides of a checkpoint, too.
+    *("--checkpoint-every", 3, "--set", "loop.log_every=2"),
+)
 
 
 def train(folder: Path, name: str, *more: object) -> tuple[object, ...]:
@@ -28,6 +34,18 @@ def losses(run_folder: Path, phase: str) -> list[dict[str, object]]:
     return [{"step": r["step"], "losses": r["losses"]} for r in records if r["kind"] == "train"]
 
 
+def stop_when(words: tuple[object, ...], sign: Path, number: signal.Signals) -> Command:
+    """Start a command, send it a signal once `sign` exists, and return it."""
+    process = forks().start(words)
+    give_up = time.monotonic() + 120
+    while not sign.exists():
+        assert process.poll() is None, process.wait().stderr
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+    process.send_signal(number)
+    return process
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store, and the run of an undisturbed training of all three phases."""
@@ -38,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_three_phases_leave_checkpoints_logs_and_pictures(folder: Path) -> None:
-    for phase in ("tnet", "mnet", "end-to-end"):
+    for phase in PHASES:
         there = folder / "run" / phase
         assert (there / "log.jsonl").stat().st_size
         assert list(there.glob("best*.safetensors"))
@@ -53,20 +71,32 @@ def test_a_finished_run_run_again_trains_nothing(folder: Path) -> None:
     assert all_files(folder / "run") == before
 
 
-@pytest.mark.parametrize("phase", ["tnet", "mnet", "end-to-end"])
-def test_a_killed_training_goes_on_with_the_same_losses(folder: Path, phase: str) -> None:
-    options: tuple[object, ...] = ("--phase", phase, "--checkpoint-every", 3)
-    if phase == "end-to-end":
-        options += ("--tnet", folder / "run" / "tnet", "--mnet", folder / "run" / "mnet")
-    words = train(folder, f"killed-{phase}", *options)
-    mine, undisturbed = (folder / f"{name}-{phase}" for name in ("killed", "undisturbed"))
-    assert kill_when(words, mine / phase / "last.json")
+@pytest.fixture(scope="module")
+def killed(folder: Path) -> Path:
+    """The run of a training that was killed in each phase."""
+    words = train(folder, "killed")
+    for phase in PHASES:
+        stopped = stop_when(words, folder / "killed" / phase / "last.json", signal.SIGKILL)
+        assert stopped.wait().returncode == -signal.SIGKILL
+        assert STEPS not in [each["step"] for each in losses(folder / "killed", phase)]
     run(*words)
-    run(*train(folder, undisturbed.name, *options))
-    assert losses(mine, phase) == losses(undisturbed, phase)
+    return folder / "killed"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_killed_training_goes_on_with_the_same_losses(
+    folder: Path, killed: Path, phase: str
+) -> None:
+    assert losses(killed, phase) == losses(folder / "run", phase)
     for name in ("best", "last"):
-        (weights,) = (mine / phase).glob(f"{name}*.safetensors")
-        assert weights.read_bytes() == (undisturbed / phase / weights.name).read_bytes()
+        (weights,) = (killed / phase).glob(f"{name}*.safetensors")
+        assert weights.read_bytes() == (folder / "run" / phase / weights.name).read_bytes()
+
+
+def test_end_to_end_starts_from_nets_that_other_runs_have_trained(folder: Path) -> None:
+    given = ("--tnet", folder / "run" / "tnet", "--mnet", folder / "run" / "mnet")
+    run(*train(folder, "given", "--phase", "end-to-end", *given))
+    assert losses(folder / "given", "end-to-end") == losses(folder / "run", "end-to-end")
 
 
 def test_end_to_end_without_pretrained_nets_is_refused(folder: Path) -> None:
@@ -101,24 +131,31 @@ def test_a_lazy_store_is_trained_on_with_the_same_losses(folder: Path) -> None:
     assert losses(folder / "lazy", "tnet") == losses(folder / "run", "tnet")
 
 
+BAN = """
+import sys
+class Ban:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {'dask', 'distributed', 'pymatting', 'cv2', 'skimage'}:
+            raise ImportError(f'{name} is not on a GPU node')
+sys.meta_path.insert(0, Ban())
+"""
+
+
+@pytest.fixture(scope="module")
+def lean() -> Iterator[Forks]:
+    """Commands where little can be imported, from the first import on."""
+    there = Forks(LEAN, first=BAN)
+    yield there
+    there.close()
+
+
 @pytest.mark.parametrize("form", ["lazy", "materialised"])
-def test_training_needs_neither_dask_nor_pymatting_nor_opencv(folder: Path, form: Form) -> None:
+def test_training_needs_neither_dask_nor_pymatting_nor_opencv(
+    folder: Path, lean: Forks, form: Form
+) -> None:
     store = write_store(folder / f"every-{form}.zarr", 15, form=form, config=EVERY_OPTION).path
-    code = (
-        "import sys\n"
-        "class Ban:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in {'dask', 'distributed', 'pymatting', 'cv2', 'skimage'}:\n"
-        "            raise ImportError(f'{name} is not on a GPU node')\n"
-        "sys.meta_path.insert(0, Ban())\n"
-        "from shm.cli import shm\n"
-        "shm()\n"
-    )
     options = ("--run", folder / f"lean-{form}", *LIMITS, "--phase", "tnet", "--steps", 2)
-    words = list(map(str, ("train", store, *options)))
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
-    )
+    done = lean.run(("shm", "train", store, *options))
     assert done.returncode == 0, done.stderr
 
 
@@ -190,14 +227,8 @@ def test_a_checkpoint_that_is_none_is_one_line(folder: Path, tmp_path: Path) -> 
 
 def test_ctrl_c_stops_in_a_line_and_training_goes_on_after(folder: Path) -> None:
     words = train(folder, "stopped", "--phase", "tnet", "--steps", 400, "--workers", 1)
-    process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
-    give_up = time.monotonic() + 60
-    while not (folder / "stopped" / "tnet" / "last.json").exists():
-        assert process.poll() is None
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-    process.send_signal(2)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in told
-    assert "carry on" in told
+    there = folder / "stopped" / "tnet"
+    stopped = stop_when(words, there / "last.json", signal.SIGINT).wait()
+    assert stopped.returncode == 130
+    assert "Traceback" not in stopped.stderr
+    assert "carry on" in stopped.stderr

@@ -1,7 +1,6 @@
 """One training by several processes, as torchrun starts the command."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +13,8 @@ from shm.checkpoint import load_weights, resolve
 from tests.datasets.storage.servers import free_port
 from tests.datasets.stores import write_store
 from tests.workflows.corpora import run
+from tests.workflows.forks import forks
 
-LOCAL = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
 RECIPE = (
     *("--phase", "mnet", "--batch", 4, "--crop", 32, "--workers", 0),
     *("--set", "phases.mnet.freeze_batch_norm=true"),
@@ -26,18 +25,19 @@ RECIPE = (
 
 
 def torchrun(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run ``shm`` by two processes."""
-    launch = ["torch.distributed.run", "--nproc-per-node", "2", "--no-python"]
+    """Run ``shm`` by two processes, which torchrun starts as a whole."""
+    launch = ["--nproc-per-node", "2", "--no-python"]
     launch += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
     script = Path(sys.executable).with_name("shm")
-    return subprocess.run(
-        [sys.executable, "-m", *launch, "--", str(script), *map(str, words)],
-        env={**os.environ, **LOCAL},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    command = ("python", "torch.distributed.run", *launch, "--", script, *words)
+    return forks().start(command, OMP_NUM_THREADS="1", GLOO_SOCKET_IFNAME="lo").wait()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ranks") / "train.zarr"
+    write_store(path, 15)
+    return path
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
@@ -45,9 +45,8 @@ def log(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_half_of_what_torchrun_says_is_a_line_and_makes_no_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = write_store(tmp_path / "train.zarr", 15).path
     monkeypatch.setenv("WORLD_SIZE", "2")
     said = run("shm", "train", store, *RECIPE, "--run", tmp_path / "run", code=1).stderr
     assert "WORLD_SIZE is 2, but RANK, MASTER_ADDR, MASTER_PORT is missing" in said
@@ -55,8 +54,9 @@ def test_half_of_what_torchrun_says_is_a_line_and_makes_no_run(
     assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_train_what_one_does_and_one_goes_on_with_it(tmp_path: Path) -> None:
-    store = write_store(tmp_path / "train.zarr", 15).path
+def test_two_processes_train_what_one_does_and_one_goes_on_with_it(
+    store: Path, tmp_path: Path
+) -> None:
     words = ("train", store, *RECIPE)
     together = torchrun(*words, "--run", tmp_path / "two", "--steps", 3, "--json")
     assert together.returncode == 0, together.stderr

@@ -57,9 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def local(folder: Path) -> Path:
     """A run on the store where it lies."""
-    (folder / "said").write_text(
-        run(*train(folder / "train.zarr", folder / "local", workers=1)).stderr
-    )
+    (folder / "said").write_text(run(*train(folder / "train.zarr", folder / "local")).stderr)
     return folder / "local"
 
 
@@ -247,7 +245,7 @@ def test_a_store_behind_a_url_gives_the_same_losses_and_the_cache_serves_the_nex
     assert losses(tmp_path / "first") == losses(local)
     assert shards_asked(proxy)
     proxy.requests.clear()
-    run(*train(URL, tmp_path / "second", *cache, workers=1))
+    run(*train(URL, tmp_path / "second", *cache))
     assert losses(tmp_path / "second") == losses(local)
     assert not shards_asked(proxy)
 
@@ -256,7 +254,7 @@ def test_a_shard_that_may_not_be_read_is_a_line_that_names_it(
     proxy: ClosedShards, tmp_path: Path
 ) -> None:
     proxy.array = "images/image"
-    told = message(run(*train(URL, tmp_path / "run", workers=1), code=1).stderr)
+    told = message(run(*train(URL, tmp_path / "run"), code=1).stderr)
     assert f"{URL}/{SHARD}: can't be read (403 Forbidden)" in told
 
 

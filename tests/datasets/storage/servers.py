@@ -97,6 +97,8 @@ class Proxy(ThreadingHTTPServer):
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
         self.delay = 0.0
+        self.late = 0
+        """How many requests were delayed, and are no more."""
         self.lock = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -127,7 +129,9 @@ class ProxyHandler(BaseHTTPRequestHandler):
     def pass_on(self) -> None:
         request = Request(self.command, self.path, self.headers["Range"])
         fault = self.server.fault_of(request)
-        time.sleep(self.server.delay)
+        delay = self.server.delay
+        time.sleep(delay)
+        self.server.late += delay > 0
         if fault is not None and fault.status:
             self.send_response(fault.status)
             self.send_header("Content-Length", "0")

@@ -44,6 +44,10 @@ BEGUN = "-begun"
 """What the names of runs that take no step, and are judged as they begin, end with."""
 
 
+PARTS = "-parts"
+"""What the names of runs that take a batch in parts end with; only several processes do."""
+
+
 def batches(start: int, ranks: Ranks, parts: int, bad: str | None = None) -> Iterator[RawBatch]:
     """Yield what one process takes of the batches from a step on, a part at a time."""
     share = BATCH // ranks.world // parts
@@ -74,14 +78,15 @@ def validation(ranks: Ranks) -> Iterator[RawSamples]:
 def trainings() -> dict[str, tuple[Phase, TrainConfig]]:
     """Return what is trained, by the name of the run."""
     changes: Any = {"steps": STEPS, "batch": BATCH, "optimiser": FAST}
-    mnet = with_phase(train_config(), Phase.MNET, freeze_batch_norm=True, **changes)
+    wide = train_config(model=replace(train_config().model, width=1.0))  # sums that hardly cancel
+    mnet = with_phase(wide, Phase.MNET, freeze_batch_norm=True, **changes)
     dim = dim_config()
     alone = replace(dim, phases={"stage-1": dim.phase(Phase.STAGE_1)})  # begins by itself
     stage = with_phase(alone, Phase.STAGE_1, **changes)
     found = {}
     for phase, config in ((Phase.MNET, mnet), (Phase.STAGE_1, stage)):
         found[str(phase)] = phase, config
-        found[f"{phase}-parts"] = phase, with_phase(config, phase, accumulate=2)
+        found[f"{phase}{PARTS}"] = phase, with_phase(config, phase, accumulate=2)
         found[f"{phase}{BEGUN}"] = phase, with_phase(config, phase, steps=0)
     return found
 
@@ -102,6 +107,8 @@ def main(folder: Path, ranks: Ranks) -> None:
         )
 
     for run, (phase, config) in trainings().items():
+        if run.endswith(PARTS) and ranks.world == 1:
+            continue  # it is with whole batches that one alone is compared
         train(f"{run}-of-{ranks.rank}" if run == "mnet-parts" else run, phase, config)
     said = "trained on"
     try:

@@ -1,11 +1,10 @@
 """Processes that train together, as torchrun starts them, against one that trains alone."""
 
 import json
-import os
 import re
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -18,22 +17,23 @@ from tests.datasets.storage.servers import free_port
 from tests.shm.training import rank_script
 from tests.shm.training.rank_script import BAD, STEPS, VALIDATED, batches
 from tests.shm.training.small_runs import curve, train_config, weights, with_phase
+from tests.workflows.forks import Command, Forks
 
 ROOT = Path(__file__).parents[3]
 WORLD = 2
 
 
-def start(rank: int, port: int, folder: Path) -> "subprocess.Popen[str]":
+TRAINED_WITH = ("shm.training.phase", "shm.inference", "torch.utils.tensorboard")
+"""What the processes import, which would take each of them seconds by itself."""
+
+
+def start(forks: Forks, rank: int, port: int, folder: Path) -> Command:
     torchrun = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": WORLD, "MASTER_PORT": port}
     local = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
     variables = {name: str(value) for name, value in torchrun.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.shm.training.rank_script", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, **variables, **local},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with chdir(ROOT):
+        words = ("python", "tests.shm.training.rank_script", folder)
+        return forks.start(words, **variables, **local)
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path: 
     for name in ("one", "two"):
         (folder / name).mkdir()
     port = free_port()
-    processes = [start(rank, port, folder / "two") for rank in range(WORLD)]
+    forks = Forks(TRAINED_WITH)
+    processes = [start(forks, rank, port, folder / "two") for rank in range(WORLD)]
     try:
         rank_script.main(folder / "one", Ranks())
         for process in processes:
-            _, told = process.communicate(timeout=120)
-            assert process.returncode == 0, told
+            done = process.wait()
+            assert done.returncode == 0, done.stderr
     finally:
         for process in processes:
-            process.kill()
+            process.send_signal(signal.SIGKILL)
+        forks.close()
     return folder
 
 
