@@ -16,6 +16,9 @@ from PIL import Image
 from tests.pipeline.scenes import scene
 from tests.workflows.forks import forks
 
+Options = tuple[object, ...]
+"""Words of a command line."""
+
 PERSON_XML = "<annotation><object><name>{name}</name></object></annotation>"
 
 

@@ -16,19 +16,17 @@ from PIL import Image
 from shm.cli import data
 from shm.datasets.composites.store import CompositeStore, open_composites
 from tests.workflows.adobe import Pasted, Tree, hair, photo, save, write_tree
-from tests.workflows.corpora import run, write_backgrounds
-
-ONE = ("--workers", 1)
+from tests.workflows.corpora import Options, run, write_backgrounds
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def tree(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Tree:
     """The made-up tree, and the stores that the documented commands make of it."""
     tree = write_tree(tmp_path_factory.mktemp("protocols"))
     people = tree.root / "people.zarr"
-    run("shm-data", "prepare", tree.adobe, people, "--size", 150, "--refine", "none", *ONE)
+    run("shm-data", "prepare", tree.adobe, people, "--size", 150, "--refine", "none", *there)
     for name, form in (("lazy.zarr", ("--lazy",)), ("images.zarr", ())):
-        run(*composition_1k(tree, name), *form, *ONE)
+        run(*composition_1k(tree, name), *form, *there)
     return tree
 
 
@@ -204,13 +202,13 @@ def copied_lists(tree: Tree, folder: Path) -> Path:
     return folder
 
 
-def test_lists_of_any_system_are_the_same_lists(tree: Tree, tmp_path: Path) -> None:
+def test_lists_of_any_system_are_the_same_lists(tree: Tree, tmp_path: Path, there: Options) -> None:
     lists = copied_lists(tree, tmp_path / "lists")
     for file in lists.iterdir():
         lines = file.read_text().split()
         file.write_text("\r\n\r\n".join([*lines, " "]), encoding="utf-8-sig", newline="")
     people, out = tree.root / "people.zarr", tmp_path / "out.zarr"
-    options = (*tree.backgrounds, *with_lists(lists), "--lazy", *ONE)
+    options = (*tree.backgrounds, *with_lists(lists), "--lazy", *there)
     run("shm-data", "composite", people, out, *options)
     same = [open_composites(path).identity() for path in (out, tree.root / "lazy.zarr")]
     assert same[0] == same[1]
@@ -236,21 +234,25 @@ def test_what_a_protocol_decides_is_wrong_usage(
     assert told in line
 
 
-def test_people_made_smaller_than_published_are_refused(tree: Tree, tmp_path: Path) -> None:
+def test_people_made_smaller_than_published_are_refused(
+    tree: Tree, tmp_path: Path, there: Options
+) -> None:
     small = tmp_path / "small.zarr"
-    run("shm-data", "prepare", tree.adobe, small, "--size", 149, "--refine", "none", *ONE)
+    run("shm-data", "prepare", tree.adobe, small, "--size", 149, "--refine", "none", *there)
     line = refused(small, tmp_path / "out.zarr", *tree.backgrounds, *with_lists(tree.adobe))
     assert "16452_o.png and 0 more were made smaller than published" in line
     assert "--size 150" in line
 
 
-def test_two_backgrounds_of_one_name_must_be_one_file(tree: Tree, tmp_path: Path) -> None:
+def test_two_backgrounds_of_one_name_must_be_one_file(
+    tree: Tree, tmp_path: Path, there: Options
+) -> None:
     (source,) = tree.root.rglob("2008_000002.jpg")
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(source, other)
     words = (tree.root / "people.zarr", tmp_path / "out.zarr")
-    options = ("--backgrounds", other, *tree.backgrounds, *with_lists(tree.adobe), "--lazy", *ONE)
+    options = ("--backgrounds", other, *tree.backgrounds, *with_lists(tree.adobe), "--lazy", *there)
     run("shm-data", "composite", *words, *options)
     store, slots = open_composites(words[1]), range(200, 240)
     for slot, pasted in zip(slots, tree.composites("Test_set"), strict=True):
@@ -261,21 +263,23 @@ def test_two_backgrounds_of_one_name_must_be_one_file(tree: Tree, tmp_path: Path
     assert "differ, and either may be meant" in line
 
 
-def test_a_background_that_cannot_be_read_stops_the_protocol(tree: Tree, tmp_path: Path) -> None:
+def test_a_background_that_cannot_be_read_stops_the_protocol(
+    tree: Tree, tmp_path: Path, there: Options
+) -> None:
     broken = tmp_path / "VOCdevkit"
     shutil.copytree(tree.root / "VOCdevkit", broken)
     file = broken / "VOC2012" / "JPEGImages" / "2008_000003.jpg"
     file.write_bytes(file.read_bytes()[:300])
     folders = ("--backgrounds", broken, "--backgrounds", tree.root / "coco")
     words = (tree.root / "people.zarr", tmp_path / "out.zarr", *folders)
-    done = run("shm-data", "composite", *words, *with_lists(tree.adobe), *ONE, code=1)
+    done = run("shm-data", "composite", *words, *with_lists(tree.adobe), *there, code=1)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]
     assert line.count("VOC2012/JPEGImages/2008_000003.jpg: ") == 1
     assert "the protocol needs all of its 13 backgrounds" in line
 
 
 @pytest.fixture(scope="module")
-def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mixture(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
     """A store of two people with colours of their own, and three photos with masks; 203 photos."""
     root, random = tmp_path_factory.mktemp("shm"), np.random.default_rng(3)
     rows = ["image,alpha,mask,foreground,split"]
@@ -292,14 +296,16 @@ def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "raw" / "manifest.csv").write_text("\n".join(rows))
     write_backgrounds(root / "backgrounds", 206, people=(3, 4))
     (root / "backgrounds" / "VOC2012" / "Annotations" / "b005.xml").unlink()
-    run("shm-data", "prepare", root / "raw", root / "people.zarr", "--refine", "none", *ONE)
+    run("shm-data", "prepare", root / "raw", root / "people.zarr", "--refine", "none", *there)
     return root
 
 
-def test_shm_has_each_background_once_and_none_with_people(mixture: Path, tmp_path: Path) -> None:
+def test_shm_has_each_background_once_and_none_with_people(
+    mixture: Path, tmp_path: Path, there: Options
+) -> None:
     out, folder = tmp_path / "shm.zarr", mixture / "backgrounds"
     words = (mixture / "people.zarr", out, "--backgrounds", folder, "--protocol", "shm")
-    run("shm-data", "composite", *words, "--lazy", *ONE)
+    run("shm-data", "composite", *words, "--lazy", *there)
     run("shm-data", "verify", out)
     store = open_composites(out)
     people = [store.people()[slot]["id"] for slot in store.column("foreground").tolist()]

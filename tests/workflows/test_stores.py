@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from shm.datasets.record import decode_record, encode_record
 from shm.datasets.store import open_store
 from tests.datasets.stores import all_files, flip_a_byte
 from tests.workflows.corpora import (
-    cluster,
+    Options,
     kill_when,
     run,
     write_backgrounds,
@@ -24,15 +23,6 @@ from tests.workflows.corpora import (
 )
 
 PEOPLE = 140  # three shards of 64 at 64 pixels
-
-Options = tuple[object, ...]
-
-
-@pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Options]:
-    """Options of commands whose tests are not about starting workers: two stand ready."""
-    with cluster(tmp_path_factory.mktemp("cluster") / "scheduler.json", workers=2) as scheduler:
-        yield "--scheduler", scheduler
 
 
 @pytest.fixture(scope="module")
