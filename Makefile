@@ -14,6 +14,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(BIN)/python -c "import pymatting"  # compiles for a minute: once here, or in every process of a test
 	touch $@
 
 demo: $(VENV)/ready  ## Run the whole chain on the sample corpus, in ./demo
