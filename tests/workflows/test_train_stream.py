@@ -273,23 +273,28 @@ def test_a_shard_that_is_gone_from_the_bucket_is_a_line_that_names_it(
     assert proxy.asked(SHARD)
 
 
-def test_inspect_verify_evaluate_and_export_read_from_a_url(
-    folder: Path, proxy: ClosedShards, tmp_path: Path
-) -> None:
-    def told(*words: object) -> dict[str, object]:
-        found: dict[str, object] = json.loads(run(*words, "--json").stdout)
-        return found
+def told_by(*words: object) -> dict[str, object]:
+    """Run a command for the JSON that it prints."""
+    found: dict[str, object] = json.loads(run(*words, "--json").stdout)
+    return found
 
+
+@pytest.mark.usefixtures("proxy")
+def test_inspect_reads_from_a_bucket(folder: Path) -> None:
+    described = json.loads(json.dumps(inspect_store(folder / "train.zarr")))
+    assert told_by("shm-data", "inspect", URL) == described | {"store": URL}
+
+
+def test_verify_evaluate_and_export_read_from_a_url(folder: Path, tmp_path: Path) -> None:
     near = folder / "train.zarr"
-    described = json.loads(json.dumps(inspect_store(near)))
-    assert told("shm-data", "inspect", URL) == described | {"store": URL}
-    verdict = verify_store(near).as_json()
-    assert verdict["sound"]
-    assert told("shm-data", "verify", URL) == verdict | {"store": URL}
-    assert told("shm", "evaluate", "untrained:light", URL)["samples"] == 3
-    run("shm-data", "export", URL, tmp_path / "far")
+    with servers.web_server(folder) as url:
+        far = f"{url}/train.zarr"
+        verdict = verify_store(near).as_json()
+        assert verdict["sound"]
+        assert told_by("shm-data", "verify", far) == verdict | {"store": far}
+        assert told_by("shm", "evaluate", "untrained:light", far)["samples"] == 3
+        run("shm-data", "export", far, tmp_path / "far")
+        refused = run("shm-data", "verify", "--repair", far, code=1)
+    assert "local" in message(refused.stderr)
     export_store(near, tmp_path / "near")
     assert all_files(tmp_path / "far") == all_files(tmp_path / "near")
-    refused = run("shm-data", "verify", "--repair", URL, code=1)
-    assert "local" in message(refused.stderr)
-    assert proxy.requests

@@ -115,6 +115,7 @@ class Proxy(ThreadingHTTPServer):
 
 class ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer's body waits 40 ms for its head's receipt
     server: Proxy
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its parent's name
@@ -172,6 +173,7 @@ class WebHandler(SimpleHTTPRequestHandler):
     """Files of a folder, in parts where `ranges` is set."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     ranges = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its parent's name
