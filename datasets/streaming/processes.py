@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import get_context, parent_process, resource_tracker
+from ctypes import c_byte
+from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext
+from multiprocessing.context import BaseContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from threading import Thread, Timer
 from types import FrameType, TracebackType
@@ -39,10 +40,42 @@ def context() -> BaseContext:
     the first of them. Elsewhere, each starts afresh.
     """
     if sys.platform != "linux":
-        return get_context("spawn")
-    found = get_context("forkserver")
+        return _SpawnContext()
+    found = _ForkServerContext()
     found.set_forkserver_preload(["__main__", PRELOADED])
     return found
+
+
+class Flag:
+    """An event between processes that nobody can wait for, and nobody's death can lock.
+
+    PyTorch's loader tells its processes to end by an event, which is guarded by a lock; where one
+    was killed at the moment that it looked at it, `set` waited for ever. A byte needs no lock.
+    """
+
+    def __init__(self, byte: c_byte) -> None:
+        self._byte = byte
+
+    def set(self) -> None:
+        """Raise the flag."""
+        self._byte.value = 1
+
+    def is_set(self) -> bool:
+        """Return whether it was raised, here or in another process."""
+        return bool(self._byte.value)
+
+
+class _SpawnContext(SpawnContext):
+    def Event(self) -> Flag:  # type: ignore[override]  # noqa: N802 - multiprocessing's name
+        return Flag(self.RawValue(c_byte))
+
+
+if sys.platform == "linux":
+    from multiprocessing.context import ForkServerContext
+
+    class _ForkServerContext(ForkServerContext):
+        def Event(self) -> Flag:  # type: ignore[override]  # noqa: N802
+            return Flag(self.RawValue(c_byte))
 
 
 def start_processes(loader: DataLoader[T]) -> Iterator[T]:

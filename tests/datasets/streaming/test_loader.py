@@ -22,7 +22,7 @@ from shm.datasets.opening import open_samples
 from shm.datasets.streaming import loader
 from shm.datasets.streaming.loader import LoaderError, StreamConfig, training_batches
 from shm.datasets.streaming.packing import PackedBatch
-from shm.datasets.streaming.processes import MEMORY
+from shm.datasets.streaming.processes import MEMORY, Flag, context
 from shm.datasets.streaming.reader import OnDamage, ReaderConfig
 from shm.datasets.streaming.sources import Source
 from tests.datasets.stores import flip_a_byte, write_people, write_store
@@ -320,6 +320,26 @@ def test_a_stream_that_is_left_open_does_not_keep_its_process(path: Path) -> Non
     script = [sys.executable, "-c", f"{imports}; {left}"]
     done = subprocess.run(script, cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert (done.stderr, done.returncode) == (b"", 0)
+
+
+def look_at(flag: Flag) -> None:
+    while True:
+        flag.is_set()
+
+
+def test_whoever_is_killed_while_it_looks_for_the_end_does_not_keep_the_trainer_waiting() -> None:
+    for _ in range(5):
+        flag = context().Event()
+        process = context().Process(target=look_at, args=(flag,))  # type: ignore[attr-defined]
+        process.start()
+        time.sleep(0.1)
+        process.kill()
+        process.join()
+        telling = Thread(target=flag.set, daemon=True)
+        telling.start()
+        telling.join(10)
+        assert not telling.is_alive()
+        assert flag.is_set()
 
 
 @pytest.fixture
