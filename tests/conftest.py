@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # Before PyTorch is imported: see shm/cli.py. And a thread each, since tests run side by side and on
@@ -12,3 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The same examples every time, on however busy a machine.
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("same")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001
+    """Run one more process than there are cores: a third of the time is waiting for others."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 4
