@@ -128,7 +128,8 @@ class LoopConfig:
     sync_batch_norm : bool
         Normalise over the batches of all processes, on GPUs.
     log_every, validate_every, picture_every, checkpoint_every : int
-        Steps between two log lines, validations, picture grids and checkpoints.
+        Steps between two log lines, validations, picture grids and checkpoints. With
+        `picture_every` 0 nothing is drawn: no grid, no animation, no plot.
     validation_samples : int
         How many samples of the validation split each validation takes, evenly from it.
     keep : int
@@ -153,10 +154,10 @@ class LoopConfig:
             log_every=self.log_every,
             validate_every=self.validate_every,
             validation_samples=self.validation_samples,
-            picture_every=self.picture_every,
             checkpoint_every=self.checkpoint_every,
             keep=self.keep,
         )
+        at_least(0, picture_every=self.picture_every)
 
 
 @dataclass(frozen=True, kw_only=True)

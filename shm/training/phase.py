@@ -105,7 +105,7 @@ def train_phase(
     if kept is not None and _is_finished(kept, config, phase):
         best = _best(kept)
         if ranks.first:
-            _tidy(checkpoints.folder)
+            _tidy(checkpoints.folder, drawn=config.loop.picture_every > 0)
         note(f"{phase}: finished already, {kept.step} steps ({_told(best)})")
         return _result(checkpoints, kept.step, best, kept.step)
     if kept is None:
@@ -124,7 +124,7 @@ def train_phase(
     log_of = TrainingLog(checkpoints.folder, step=start) if ranks.first else nullcontext()
     with log_of as log:
         trainer.run(batches, validation, log, on_step or (lambda _step, _losses: None))
-    if ranks.first:
+    if ranks.first and config.loop.picture_every:
         draw_losses(checkpoints.folder)
     _tell_end(trainer, note)
     return _result(checkpoints, trainer.step, trainer.best, start)
@@ -153,11 +153,11 @@ def _is_finished(kept: Kept, config: TrainConfig, phase: Phase) -> bool:
     return kept.step >= settings.steps or (kept.stopped_early and hopeless)
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path, *, drawn: bool) -> None:
     """Do what a kill after the last checkpoint left undone."""
     for name in ("best", "last"):
         remove_leftovers(folder, name)
-    if not (folder / "losses.png").exists():
+    if drawn and not (folder / "losses.png").exists():
         draw_losses(folder)
 
 

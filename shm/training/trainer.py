@@ -175,7 +175,7 @@ class Trainer:
 
     def _validate(self, validation: Samples, log: TrainingLog | None) -> None:
         scores = self._due(self.loop.validate_every)
-        pictures = self._due(self.loop.picture_every)
+        pictures = self.loop.picture_every > 0 and self._due(self.loop.picture_every)
         if not scores and not (pictures and self.ranks.first):
             return
         # Pictures alone need no more than the first few samples.

@@ -13,7 +13,7 @@ from shm.checkpoint import last_metadata, load_weights, read_metadata, resolve
 from tests.datasets.stores import write_store
 from tests.workflows.corpora import run
 
-SMALL = ("--batch", 2, "--crop", 32, "--workers", 0)
+SMALL = ("--batch", 2, "--crop", 32, "--workers", 0, "--set", "loop.picture_every=0")
 
 
 def line(stderr: str) -> str:

@@ -17,7 +17,7 @@ from tests.workflows.forks import forks
 
 RECIPE = (
     *("--phase", "mnet", "--batch", 4, "--crop", 32, "--workers", 0),
-    *("--set", "phases.mnet.freeze_batch_norm=true"),
+    *("--set", "phases.mnet.freeze_batch_norm=true", "--set", "loop.picture_every=0"),
     # Adam makes a step of a gradient of any size, rounding errors too; so small ones need a rate.
     *("--set", "phases.mnet.optimiser.kind=sgd", "--learning-rate", 1.0),
     *("--set", "phases.mnet.optimiser.schedule.kind=constant"),

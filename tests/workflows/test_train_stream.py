@@ -25,7 +25,10 @@ from tests.datasets.storage.servers import BUCKET, DROP, Fault, Proxy
 from tests.datasets.stores import all_files, flip_a_byte, write_store
 from tests.workflows.corpora import run
 
-LIMITS = ("--steps", 4, "--batch", 4, "--crop", 32, "--phase", "tnet")
+LIMITS = (
+    *("--steps", 4, "--batch", 4, "--crop", 32, "--phase", "tnet"),
+    *("--set", "model.width=0.25", "--set", "loop.picture_every=0"),
+)
 SHARD = "images/image/c/0/0/0/0"
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"
 URL = f"s3://{BUCKET}/train.zarr"

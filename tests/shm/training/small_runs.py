@@ -22,7 +22,7 @@ from shm.training.phases import Phase
 from tests.shm.training.raw_batches import Sample, packed
 
 CPU = torch.device("cpu")
-LOOP = LoopConfig(log_every=2, validate_every=3, picture_every=100, checkpoint_every=2)
+LOOP = LoopConfig(log_every=2, validate_every=3, picture_every=0, checkpoint_every=2)
 SIDE = 32
 
 

@@ -45,6 +45,7 @@ EVERYWHERE = (
     "loop.precision=fp32",
     "loop.log_every=1",
     "loop.checkpoint_every=1000",
+    "loop.picture_every=0",
 )
 CROPS = ("phases.*.crop=64", "phases.*.crop_sizes=[64, 96]")
 DIM = ("weights.dim=scratch", "model.width=0.125", "phases.*.batch=2", *CROPS)

@@ -207,3 +207,10 @@ def test_pictures_show_the_same_samples_every_so_often(tmp_path: Path) -> None:
         assert matte.size == (192, 192)
     with Image.open(result.folder / "losses.png") as plot:
         assert plot.width == 1000
+
+
+def test_a_run_that_wants_no_pictures_draws_none(tmp_path: Path) -> None:
+    config = train_config(loop=replace(LOOP, picture_every=0))
+    folder = train(Phase.MNET, tmp_path, config).folder
+    train(Phase.MNET, tmp_path, config)  # nor when it finds itself finished
+    assert not any((folder / name).exists() for name in ("pictures", "matte.gif", "losses.png"))

@@ -176,10 +176,11 @@ def test_a_checkpoint_to_start_from_is_said_to_be_unused_once_a_phase_has_begun(
 
 
 def test_a_kill_after_the_last_checkpoint_leaves_nothing_for_ever(tmp_path: Path) -> None:
-    folder = train(Phase.MNET, tmp_path).folder
+    config = train_config(loop=replace(LOOP, picture_every=100))
+    folder = train(Phase.MNET, tmp_path, config).folder
     undisturbed = {path.name for path in folder.iterdir()}
     (folder / "losses.png").unlink()
     for name in ("last-00000004-0123456789ab.state.pt", "best-00000003-0123456789ab.safetensors"):
         (folder / name).touch()
-    train(Phase.MNET, tmp_path)
+    train(Phase.MNET, tmp_path, config)
     assert {path.name for path in folder.iterdir()} == undisturbed
