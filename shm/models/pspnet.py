@@ -70,6 +70,35 @@ def _head(inputs: int, channels: int, dropout: float) -> nn.Sequential:
     )
 
 
+class RegionMeans(nn.Module):
+    """The means of a grid of bins x bins regions.
+
+    Those of `torch.nn.AdaptiveAvgPool2d`, as two products of matrices, which are exported for any
+    size, and whose gradient is the same each time on a GPU.
+
+    Parameters
+    ----------
+    bins : int
+    """
+
+    def __init__(self, bins: int) -> None:
+        super().__init__()
+        self.bins = bins
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (B, C, bins, bins) of (B, C, h, w)."""
+        down, across = (self._means(length, features) for length in features.shape[-2:])
+        return down @ features @ across.T
+
+    def _means(self, length: int, features: Tensor) -> Tensor:
+        """Return the matrix (bins, length) that takes the mean of each region of a side."""
+        place = torch.arange(length, device=features.device)
+        regions = torch.arange(self.bins, device=features.device)[:, None]
+        first, end = regions * length // self.bins, -(-(regions + 1) * length // self.bins)
+        inside = (place >= first) & (place < end)
+        return inside.to(features.dtype) / (end - first).to(features.dtype)
+
+
 class PyramidPooling(nn.Module):
     """Beside each feature, the averages of the regions it lies in, from the whole image down.
 
@@ -83,8 +112,7 @@ class PyramidPooling(nn.Module):
     def __init__(self, inputs: int, channels: int, bins: Sequence[int]) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(each), *_conv_bn_relu(inputs, channels, 1))
-            for each in bins
+            nn.Sequential(RegionMeans(each), *_conv_bn_relu(inputs, channels, 1)) for each in bins
         )
 
     @property

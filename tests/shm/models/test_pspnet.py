@@ -15,7 +15,7 @@ from shm.models import (
     build_model,
     load_encoders,
 )
-from shm.models.pspnet import PSPNet
+from shm.models.pspnet import PSPNet, RegionMeans
 
 FEATURES = {18: 512, 34: 512, 50: 2048, 101: 2048, 152: 2048}
 
@@ -128,3 +128,13 @@ def test_one_image_is_enough_where_batch_norm_is_frozen() -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     assert net(image).alpha.shape == (1, 1, 64, 64)
+
+
+@pytest.mark.parametrize("bins", [1, 2, 3, 6])
+@pytest.mark.parametrize("size", [(6, 6), (7, 9), (41, 50), (5, 8)])
+def test_the_means_of_regions_are_those_of_adaptive_pooling(
+    bins: int, size: tuple[int, int]
+) -> None:
+    features = torch.randn(2, 4, *size, generator=torch.Generator().manual_seed(0))
+    pooled = nn.AdaptiveAvgPool2d(bins)(features)
+    torch.testing.assert_close(RegionMeans(bins)(features), pooled)
