@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shm.pipeline.errors import ShmError
 from shm.pipeline.size import require_same_size
-from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Trimap
+from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, Mask, Trimap
 
 Kernel = Literal["ellipse", "rectangle", "cross"]
 TrimapMode = Literal["adaptive", "fixed", "random"]
@@ -189,6 +189,31 @@ def trimap_from_prior(prior: NDArray[np.float32], mask: Alpha) -> Trimap:
     trimap[unknown] = UNKNOWN
     require_certain_pixels(trimap)
     return trimap
+
+
+def middle_line(trimap: Trimap) -> Mask:
+    """Mark the subject as a hard mask: what is certain, and the nearer half of the unknown region.
+
+    Parameters
+    ----------
+    trimap : uint8 array, (H, W)
+        0 background, 128 unknown, 255 foreground.
+
+    Returns
+    -------
+    bool array, (H, W)
+        True on the certain foreground, and where it is nearer than the certain background.
+    """
+    import cv2
+
+    def distance(value: int) -> NDArray[np.float32]:
+        apart = (trimap != value).astype(np.uint8)
+        return np.asarray(cv2.distanceTransform(apart, cv2.DIST_L2, 5), np.float32)
+
+    if not (trimap == FOREGROUND).any():
+        return np.zeros(trimap.shape, bool)
+    nearer: Mask = distance(FOREGROUND) < distance(BACKGROUND)
+    return nearer
 
 
 def trimap_statistics(trimap: Trimap) -> dict[str, float]:

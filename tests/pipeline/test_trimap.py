@@ -11,11 +11,12 @@ from shm.pipeline.trimap import (
     Reach,
     TrimapConfig,
     TrimapError,
+    middle_line,
     trimap_from_alpha,
     trimap_from_prior,
     trimap_statistics,
 )
-from shm.pipeline.values import Alpha
+from shm.pipeline.values import FOREGROUND, UNKNOWN, Alpha
 
 
 def disc(size: int = 96, radius: int = 30) -> Alpha:
@@ -207,3 +208,13 @@ def test_a_reach_beyond_the_picture_costs_no_more_than_one_across_it() -> None:
     config = TrimapConfig(mode="fixed", erode=Reach(value=0), dilate=Reach(value=10_000))
     with pytest.raises(TrimapError, match="no certain background"):
         trimap_from_alpha(disc(), config)
+
+
+def test_the_middle_line_halves_the_unknown_region() -> None:
+    trimap = np.zeros((9, 21), np.uint8)
+    trimap[:, 5:15], trimap[:, 15:] = UNKNOWN, FOREGROUND
+    mask = middle_line(trimap)
+    assert not mask[:, :10].any()
+    assert mask[:, 10:].all()
+    assert not middle_line(np.zeros((4, 5), np.uint8)).any()
+    assert middle_line(np.full((4, 5), FOREGROUND, np.uint8)).all()

@@ -1,0 +1,222 @@
+"""What predictions are measured against: the samples of a store, or folders of pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from shm.datasets.image import (
+    MAX_PIXELS,
+    Annotation,
+    ImageError,
+    read_annotation,
+    read_photo,
+)
+from shm.datasets.layouts.roles import Key, role_of
+from shm.datasets.opening import open_samples, slots_of_split
+from shm.datasets.raw import naming
+from shm.datasets.storage.location import Location
+from shm.datasets.tree import list_tree
+from shm.pipeline.annotation import AnnotationError, trimap_from_annotation
+from shm.pipeline.errors import ShmError
+from shm.pipeline.values import RgbImage, Trimap
+
+
+class TruthError(ShmError, ValueError):
+    """There is nothing to measure against, or it doesn't fit together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """An image whose matte is known.
+
+    Parameters
+    ----------
+    id : str
+        Its name: in a folder the path below it, without the suffix.
+    group : str
+        Who is on it.
+    alpha : uint8 or uint16 (H, W)
+    image : uint8 (H, W, 3), optional
+    trimap : uint8 (H, W), optional
+        0, 128, 255.
+    """
+
+    id: str
+    group: str
+    alpha: Annotation
+    image: RgbImage | None = None
+    trimap: Trimap | None = None
+
+
+class Truths(Protocol):
+    """Images whose mattes are known."""
+
+    @property
+    def name(self) -> str:
+        """Say where they are from."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Truth:
+        """Read one of them; raises `ImageError` where it can't be."""
+        ...
+
+
+class StoreTruths:
+    """The samples of a store's split.
+
+    Raises
+    ------
+    shm.datasets.damage.StoreError
+        There is no such store, or the split has no samples.
+    """
+
+    def __init__(self, path: Location, split: str) -> None:
+        self.name = f"{path} ({split})"
+        self._store = open_samples(path)
+        self._slots = slots_of_split(self._store, split).tolist()
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def read(self, index: int) -> Truth:
+        """Read a sample.
+
+        Raises
+        ------
+        shm.datasets.damage.DamageError
+            The store is damaged.
+        """
+        slot = self._slots[index]
+        record = self._store.record(slot)
+        pixels = self._store.read(slot, record, ("image", "alpha", "trimap"))
+        return Truth(id=record["id"], group=record["group"], **pixels)
+
+
+class FolderTruths:
+    """Folders of pictures that belong together by their names.
+
+    Parameters
+    ----------
+    alphas : Path
+        A folder of true alphas, of 8 or 16 bits, at any depth.
+    trimaps, images : Path, optional
+        Folders with a picture of the same name for each.
+    max_pixels : int
+
+    Raises
+    ------
+    TruthError
+        A folder is missing or empty, or an alpha has no trimap or no image.
+    """
+
+    def __init__(
+        self,
+        alphas: Path,
+        *,
+        trimaps: Path | None = None,
+        images: Path | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self.name = str(alphas)
+        self._max_pixels = max_pixels
+        self._alphas = pictures_by_name(alphas)
+        self._trimaps = None if trimaps is None else pictures_by_name(trimaps)
+        self._images = None if images is None else pictures_by_name(images)
+        for what, folder, there in (
+            ("trimap", trimaps, self._trimaps),
+            ("image", images, self._images),
+        ):
+            lacking = [] if there is None else [key for key in self._alphas if key not in there]
+            if lacking:
+                raise TruthError(
+                    f"{folder}: no {what} for {len(lacking)} of the alphas in {alphas}, first "
+                    f"{name_of(lacking[0])!r}"
+                )
+
+    def __len__(self) -> int:
+        return len(self._alphas)
+
+    def read(self, index: int) -> Truth:
+        """Read an alpha and what belongs to it.
+
+        Raises
+        ------
+        ImageError
+            One of the files can't be read, or is of another size; the message names it.
+        """
+        key, path = list(self._alphas.items())[index]
+        name = name_of(key)
+        alpha = read_alpha(path, self._max_pixels)
+        trimap = image = None
+        if self._trimaps is not None:
+            trimap = _read_trimap(self._trimaps[key], self._max_pixels)
+            _check_size(self._trimaps[key], trimap.shape, path, alpha.shape)
+        if self._images is not None:
+            file = self._images[key]
+            with naming(str(file)):
+                image = read_photo(file, max_pixels=self._max_pixels)
+            _check_size(file, image.shape[:2], path, alpha.shape)
+        return Truth(id=name, group=name, alpha=alpha, image=image, trimap=trimap)
+
+
+def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> Annotation:
+    """Read an alpha at its own depth: uint8 or uint16 (H, W); of {0, 1} full scale is made.
+
+    Raises
+    ------
+    ImageError
+        The file can't be read; the message names it.
+    """
+    with naming(str(path)):
+        values = read_annotation(path, max_pixels=max_pixels)
+    return values * np.iinfo(values.dtype).max if values.max() <= 1 else values
+
+
+def pictures_by_name(folder: Path) -> dict[Key, Path]:
+    """Find a folder's pictures, at any depth, by what `role_of` leaves of their names.
+
+    Raises
+    ------
+    TruthError
+        The folder is missing, has no pictures, or has two of one name.
+    """
+    if not folder.is_dir():
+        raise TruthError(f"{folder}: no such folder")
+    tree = list_tree(folder)
+    if tree.rejects:
+        raise TruthError(f"{folder / tree.rejects[0].source}: {tree.rejects[0].reason}")
+    found: dict[Key, Path] = {}
+    for image in tree.images:
+        key = role_of(image).keys[-1]
+        if key in found:
+            raise TruthError(f"{folder / image} and {found[key]} have the same name: keep one")
+        found[key] = folder / image
+    if not found:
+        raise TruthError(f"{folder}: no picture in it")
+    return found
+
+
+def name_of(key: Key) -> str:
+    """Return a picture's name: its folders and stem."""
+    folders, stem = key
+    return "/".join((*folders, stem))
+
+
+def _read_trimap(path: Path, max_pixels: int) -> Trimap:
+    with naming(str(path)):
+        values = read_annotation(path, max_pixels=max_pixels)
+    try:
+        return trimap_from_annotation(values)
+    except AnnotationError as error:
+        raise ImageError(f"{path}: {error}", path) from error
+
+
+def _check_size(path: Path, own: tuple[int, ...], alpha: Path, size: tuple[int, ...]) -> None:
+    if own != size:
+        raise ImageError(
+            f"{path}: {own[1]}×{own[0]} pixels, its alpha {alpha.name} {size[1]}×{size[0]}", path
+        )
