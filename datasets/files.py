@@ -5,6 +5,8 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from shm.pipeline.values import Alpha, RgbImage
@@ -35,8 +37,17 @@ def write_jpeg(path: Path, pixels: RgbImage) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def write_png(path: Path, pixels: RgbImage | Alpha) -> None:
-    """Write a PNG: grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4)."""
+def write_png(
+    path: Path, pixels: RgbImage | Alpha | NDArray[np.uint16], *, profile: bytes | None = None
+) -> None:
+    """Write a PNG: grey (H, W) of 8 or 16 bits, RGB (H, W, 3) or RGBA (H, W, 4)."""
+    write_bytes(path, png_bytes(pixels, profile=profile))
+
+
+def png_bytes(
+    pixels: RgbImage | Alpha | NDArray[np.uint16], *, profile: bytes | None = None
+) -> bytes:
+    """Return a picture as a PNG, with the ICC profile of its colours."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=4)
-    write_bytes(path, buffer.getvalue())
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=4, icc_profile=profile)
+    return buffer.getvalue()

@@ -2,31 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from shm.models import MattingModel
 from shm.models.imagenet import normalise
+from shm.models.padding import LEAST_SIDE
 from shm.pipeline.errors import ShmError
 from shm.pipeline.size import size_within
 from shm.pipeline.values import (
     Alpha,
-    RgbImage,
     Size,
     Trimap,
-    TrimapClass,
     classes_to_trimap,
-    trimap_to_classes,
 )
 
 MAX_SIDE = 1500
 """Longer side in pixels at which the paper predicts (arXiv 1809.01354, section 5)."""
 
-_LEAST_SIDE = 32  # what the nets' deepest layers need
+
+Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+
+DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 class DeviceError(ShmError, RuntimeError):
@@ -73,6 +77,23 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def choose_precision(name: Precision | Literal["auto"], device: torch.device) -> Precision:
+    """Return the precision of that name; ``"auto"`` is half precision where the device gains by it.
+
+    Raises
+    ------
+    DeviceError
+        The device has no such precision.
+    """
+    cuda = device.type == "cuda"
+    brain = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    if name == "auto":
+        return ("bf16" if brain else "fp16") if cuda else "fp32"
+    if name == "fp16" and device.type == "cpu":
+        raise DeviceError("fp16 is for GPUs: choose --precision fp32, or bf16")
+    return name
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into evaluation, without gradients, and back into what it was."""
@@ -83,59 +104,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(training)
-
-
-def predict_alpha(
-    model: MattingModel,
-    image: RgbImage,
-    *,
-    device: torch.device,
-    trimap: Trimap | None = None,
-    max_side: int = MAX_SIDE,
-) -> Matte:
-    """Predict the alpha of one photo.
-
-    A photo whose longer side exceeds `max_side` is predicted at that size and its alpha brought
-    back to the photo's, as in the paper; smaller photos are predicted as they are.
-
-    Parameters
-    ----------
-    model : MattingModel
-        On `device`.
-    image : uint8 (H, W, 3)
-        RGB.
-    device : torch.device
-    trimap : uint8 (H, W), optional
-        0 background, 128 unknown, 255 foreground: takes T-Net's place; an M-Net alone and Deep
-        Image Matting need it.
-    max_side : int
-        In pixels, at least 32.
-
-    Returns
-    -------
-    alpha : uint8 (H, W)
-        0 transparent .. 255 opaque.
-    trimap : uint8 (H, W)
-        0 background, 128 unknown, 255 foreground: T-Net's most probable class, or as given.
-
-    Raises
-    ------
-    ValueError
-        `image` is not uint8 (H, W, 3), or `max_side` is too small.
-    """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"an image is uint8 (H, W, 3), this one {image.dtype} {image.shape}")
-
-    rgb = torch.from_numpy(np.ascontiguousarray(image)).movedim(-1, 0)
-    given = None
-    if trimap is not None:
-        if trimap.shape != image.shape[:2]:
-            raise ValueError(f"the trimap is {trimap.shape}, its image {image.shape[:2]}")
-        labels = torch.from_numpy(trimap_to_classes(trimap)).long()
-        given = F.one_hot(labels, len(TrimapClass)).movedim(-1, 0).float()
-    with evaluating(model):
-        estimate = estimate_matte(model, rgb, device=device, given=given, max_side=max_side)
-    return to_matte(estimate)
 
 
 def estimate_matte(
@@ -163,18 +131,18 @@ def estimate_matte(
     Estimate
         On the device.
     """
-    if max_side < _LEAST_SIDE:
-        raise ValueError(f"max_side is {max_side}: give at least {_LEAST_SIDE} pixels")
+    if max_side < LEAST_SIDE:
+        raise ValueError(f"max_side is {max_side}: give at least {LEAST_SIDE} pixels")
     own = (int(rgb.shape[-2]), int(rgb.shape[-1]))
     size = size_within(own, max_side)  # both sides shrink alike, nothing is enlarged
-    image = normalise(_resized(rgb[None].to(device).float() / 255, size).clamp(0, 1))
-    trimap = None if given is None else _resized(given[None].to(device), size)
-    found = model(_padded(image), None if trimap is None else _padded(trimap))
+    image = normalise(resized(rgb[None].to(device).float() / 255, size).clamp(0, 1))
+    trimap = None if given is None else resized(given[None].to(device), size)
+    found = model(padded(image), None if trimap is None else padded(trimap))
     height, width = size
     alpha, probabilities = found.alpha[..., :height, :width], found.trimap[..., :height, :width]
     return Estimate(
-        alpha=_resized(alpha.float(), own, mode="bicubic")[0, 0].clamp(0, 1),
-        trimap=_resized(probabilities.float(), own)[0],
+        alpha=resized(alpha.float(), own, mode="bicubic")[0, 0].clamp(0, 1),
+        trimap=resized(probabilities.float(), own)[0],
     )
 
 
@@ -184,14 +152,15 @@ def to_matte(estimate: Estimate) -> Matte:
     return Matte(alpha=alpha, trimap=classes_to_trimap(estimate.trimap.argmax(0).cpu().numpy()))
 
 
-def _resized(pixels: Tensor, size: Size, mode: str = "bilinear") -> Tensor:
+def resized(pixels: Tensor, size: Size, mode: str = "bilinear") -> Tensor:
+    """Scale (B, C, H, W) without aliasing; what has that size already stays as it is."""
     if pixels.shape[-2:] == size:
         return pixels
     return F.interpolate(pixels, size, mode=mode, antialias=True, align_corners=False)
 
 
-def _padded(pixels: Tensor) -> Tensor:
+def padded(pixels: Tensor) -> Tensor:
     """Repeat the last row and column until both sides are as long as the nets need."""
     height, width = pixels.shape[-2:]
-    more = (0, max(0, _LEAST_SIDE - width), 0, max(0, _LEAST_SIDE - height))
+    more = (0, max(0, LEAST_SIDE - width), 0, max(0, LEAST_SIDE - height))
     return F.pad(pixels, more, mode="replicate") if any(more) else pixels

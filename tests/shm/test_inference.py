@@ -7,11 +7,9 @@ from torch import Tensor
 
 from shm.inference import (
     DeviceError,
-    Matte,
     choose_device,
     estimate_matte,
     evaluating,
-    predict_alpha,
 )
 from shm.models import MattingModel, ModelConfig, Prediction, build_model
 from shm.pipeline.errors import ShmError
@@ -41,29 +39,6 @@ def echo(seen: list[tuple[int, int]]) -> Any:
         return Prediction(trimap_logits=None, trimap=trimap, raw_alpha=red, alpha=red)
 
     return forward
-
-
-@pytest.mark.parametrize("size", [(33, 47), (64, 64), (120, 41), (7, 90), (1, 1)])
-def test_a_photo_of_any_size_gets_an_alpha_of_its_own_size(
-    size: tuple[int, int], model: MattingModel
-) -> None:
-    matte = predict_alpha(model, photo(*size), device=CPU, max_side=64)
-    assert isinstance(matte, Matte)
-    assert matte.alpha.shape == matte.trimap.shape == size
-    assert matte.alpha.dtype == matte.trimap.dtype == np.uint8
-    assert set(np.unique(matte.trimap)) <= {0, 128, 255}
-
-
-def test_predicting_changes_neither_the_model_nor_the_next_prediction(
-    model: MattingModel,
-) -> None:
-    model.train()
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    first = predict_alpha(model, photo(40, 50), device=CPU)
-    second = predict_alpha(model, photo(40, 50), device=CPU)
-    assert np.array_equal(first.alpha, second.alpha)
-    assert model.training
-    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
 
 
 def test_a_small_photo_is_predicted_as_it_is() -> None:
@@ -98,28 +73,9 @@ def test_a_given_trimap_is_brought_to_the_photos_working_size_and_back() -> None
     )
 
 
-def test_a_given_trimap_takes_t_nets_place_and_must_fit(model: MattingModel) -> None:
-    trimap = np.zeros((40, 50), np.uint8)
-    trimap[:, 20:30], trimap[:, 30:] = 128, 255
-    matte = predict_alpha(model, photo(40, 50), device=CPU, trimap=trimap)
-    assert np.array_equal(matte.trimap, trimap)
-    assert not matte.alpha[trimap == 0].any()
-    assert (matte.alpha[trimap == 255] == 255).all()
-    with pytest.raises(ValueError, match="the trimap is"):
-        predict_alpha(model, photo(40, 51), device=CPU, trimap=trimap)
-
-
-@pytest.mark.parametrize(
-    "image", [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3)), np.zeros((40, 40, 4), np.uint8)]
-)
-def test_what_is_no_rgb_image_is_refused(image: Any, model: MattingModel) -> None:
-    with pytest.raises(ValueError, match="an image is uint8"):
-        predict_alpha(model, image, device=CPU)
-
-
 def test_a_cap_below_what_the_nets_need_is_refused(model: MattingModel) -> None:
     with pytest.raises(ValueError, match="max_side is 31"):
-        predict_alpha(model, photo(40, 40), device=CPU, max_side=31)
+        estimate_matte(model, torch.zeros(3, 40, 40, dtype=torch.uint8), device=CPU, max_side=31)
 
 
 def test_evaluation_ends_with_an_error_too(model: MattingModel) -> None:

@@ -1,0 +1,157 @@
+"""Video files: frames out, at the times of another video's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shm.datasets.video import Video, VideoError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+
+Kind: TypeAlias = Literal["grey", "grey16", "rgb", "rgba"]
+"""What a pixel holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Codec:
+    """How frames of a kind are written in a container."""
+
+    name: str
+    pixel_format: str
+    options: dict[str, str]
+
+
+_H264 = {"crf": "12", "preset": "medium"}
+
+CODECS: dict[tuple[Kind, str], _Codec] = {
+    ("grey", "mp4"): _Codec(name="libx264", pixel_format="yuvj420p", options=_H264),
+    ("grey", "mov"): _Codec(name="libx264", pixel_format="yuvj420p", options=_H264),
+    ("grey", "mkv"): _Codec(name="ffv1", pixel_format="gray", options={"level": "3"}),
+    ("grey16", "mkv"): _Codec(name="ffv1", pixel_format="gray16le", options={"level": "3"}),
+    ("rgb", "mp4"): _Codec(name="libx264", pixel_format="yuv420p", options=_H264),
+    ("rgb", "mov"): _Codec(name="libx264", pixel_format="yuv420p", options=_H264),
+    ("rgb", "mkv"): _Codec(name="ffv1", pixel_format="bgr0", options={"level": "3"}),
+    ("rgba", "mov"): _Codec(name="prores_ks", pixel_format="yuva444p10le", options={}),
+    ("rgba", "webm"): _Codec(
+        name="libvpx-vp9",
+        pixel_format="yuva420p",
+        options={"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+    ),
+    ("rgba", "mkv"): _Codec(name="ffv1", pixel_format="bgra", options={"level": "3"}),
+}
+"""By what a pixel holds, and the container. FFV1 loses nothing."""
+
+_MUXERS = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "webm": "webm"}
+
+_FORMATS: dict[Kind, str] = {"grey": "gray", "grey16": "gray16le", "rgb": "rgb24", "rgba": "rgba"}
+
+
+class VideoWriter:
+    """Writes frames at the times of another video's; with its sound, where that is wanted.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix names the container.
+    like : Video
+        Whose size, times and, with `sound`, sound it has.
+    kind : str
+        What a pixel holds: ``"grey"``, ``"grey16"``, ``"rgb"`` or ``"rgba"``.
+    sound : bool
+
+    Raises
+    ------
+    VideoError
+        The container has no way to hold that.
+    """
+
+    def __init__(self, path: Path, like: Video, kind: Kind, *, sound: bool = False) -> None:
+        import av
+
+        suffix = path.suffix.removeprefix(".")
+        codec = CODECS.get((kind, suffix))
+        if codec is None:
+            able = ", ".join(each for what, each in CODECS if what == kind)
+            raise VideoError(f"{path}: .{suffix} can't hold {kind} frames: choose of {able}")
+        self.path, self._like, self._kind = path, like, kind
+        with self._told():
+            self._container = av.open(str(path), "w", format=_MUXERS[suffix])
+        # Which kind of stream it is PyAV's types can't tell from the codec's name.
+        stream: Any = self._container.add_stream(codec.name, rate=like.rate, options=codec.options)
+        stream.height, stream.width = like.size
+        even = like.size[0] % 2 == like.size[1] % 2 == 0
+        # Halved colour needs even sides; where they are odd, colour stays whole.
+        stream.pix_fmt = codec.pixel_format if even else codec.pixel_format.replace("420", "444")
+        stream.time_base = stream.codec_context.time_base = like.time_base
+        self._stream = stream
+        self._source: InputContainer | None = None
+        if sound:
+            self._copy_sound_of(like.path)
+
+    def _copy_sound_of(self, path: Path) -> None:
+        import av
+
+        source = av.open(str(path))
+        if not source.streams.audio:
+            source.close()
+            return
+        self._source = source
+        audio = source.streams.audio[0]
+        self._audio = self._container.add_stream_from_template(audio)
+        self._packets = (packet for packet in source.demux(audio) if packet.dts is not None)
+
+    def write(self, pixels: Pixels, pts: int) -> None:
+        """Write a frame: (H, W), (H, W, 3) or (H, W, 4), as the kind says."""
+        import av
+
+        whole: Any = np.ascontiguousarray(pixels)
+        frame = av.VideoFrame.from_ndarray(whole, format=_FORMATS[self._kind])
+        frame.pts, frame.time_base = pts, self._like.time_base
+        with self._told():
+            self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write what is held back, then the sound."""
+        with self._told():
+            self._container.mux(self._stream.encode(None))
+            if self._source is not None:
+                for packet in self._packets:
+                    packet.stream = self._audio
+                    self._container.mux(packet)
+                self._source.close()
+            self._container.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in our words what FFmpeg could not write."""
+        import av
+
+        try:
+            yield
+        except av.FFmpegError as error:
+            reason = error.strerror or str(error)
+            raise VideoError(f"{self.path}: can't be written ({reason})") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            with suppress(VideoError), self._told():
+                self._container.close()
