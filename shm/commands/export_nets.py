@@ -1,0 +1,38 @@
+"""``shm export``."""
+
+from pathlib import Path
+
+import click
+
+from shm.commands.options import ANY_PATH, JSON, print_json, say
+
+
+@click.command()
+@click.argument("checkpoint", type=ANY_PATH)
+@click.argument("folder", type=ANY_PATH)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["onnx", "program"]),
+    multiple=True,
+    default=("onnx", "program"),
+    help="onnx: for onnxruntime and others; program: .pt2, for torch.export.load; may be repeated.",
+)
+@JSON
+def command(checkpoint: Path, folder: Path, formats: tuple[str, ...], as_json: bool) -> None:
+    """Write the nets of CHECKPOINT into FOLDER, for programs that know nothing of shm.
+
+    photo.onnx takes a photo, photo-and-trimap.onnx a trimap beside it; both take any size and
+    batch. Each is compared with the nets at three sizes before it is written, and README.md says
+    what they were trained on and how good they were. `shm predict FOLDER` runs them, too.
+
+    \b
+    shm export runs/first exported && shm predict exported photos --out mattes
+    """  # noqa: D301
+    from shm.workflows.export_nets import export_nets
+
+    found = export_nets(checkpoint, folder, formats, say)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        say(f"{folder}: {', '.join(file.name for file in found.files)}")

@@ -1,0 +1,141 @@
+"""Nets as files for other programs, and run from them."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from shm.checkpoint import Metadata, save
+from shm.exporting import SIZES, TOLERANCE, ExportError, check_parity, graphs_of, write_onnx
+from shm.exporting.write import exported
+from shm.models import MattingModel, ModelConfig, SemanticHumanMatting, TNet, build_model
+from shm.models.light import LightMatting, LightMattingConfig
+from shm.models.pspnet import RegionMeans
+from shm.prediction import PhotoConfig, TorchNetwork, predict_photos
+from shm.prediction.onnx import FORMAT, OnnxError, OnnxNetwork
+from shm.workflows.export_nets import export_nets
+from tests.shm.prediction.networks import photo
+
+CPU = torch.device("cpu")
+ABOUT = {"format": FORMAT, "max_side": 64, "trusts_trimap": True}
+
+
+class SmallTNet(TNet):
+    """A T-Net of one convolution and PSPNet's means: larger ones take half a minute to trace."""
+
+    stride: ClassVar[int] = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Conv2d(3, 8, 3, stride=8, padding=1)
+        self.means = RegionMeans(3)
+        self.head = nn.Conv2d(16, 3, 1)
+
+    def coarse_logits(self, image: Tensor, *, auxiliary: bool) -> tuple[Tensor, Tensor | None]:  # noqa: ARG002
+        features = self.encoder(image).relu()
+        means = nn.functional.interpolate(self.means(features), features.shape[-2:])
+        return 9 * self.head(torch.cat([features, means], 1)), None
+
+
+@pytest.fixture(scope="module")
+def model() -> MattingModel:
+    torch.manual_seed(0)
+    return SemanticHumanMatting(SmallTNet(), LightMatting(LightMattingConfig(widths=(4, 8)))).eval()
+
+
+@pytest.fixture(scope="module")
+def folder(model: MattingModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both graphs of a model as ONNX files."""
+    folder = tmp_path_factory.mktemp("exported")
+    for name, graph in graphs_of(model).items():
+        (folder / f"{name}.onnx").write_bytes(write_onnx(exported(graph), graph, ABOUT))
+    return folder
+
+
+def test_both_graphs_answer_as_the_nets_at_any_size(model: MattingModel, folder: Path) -> None:
+    for name, graph in graphs_of(model).items():
+        found = check_parity(graph, (folder / f"{name}.onnx").read_bytes(), name)
+        assert [each.size for each in found] == list(SIZES)
+        assert max(each.difference for each in found) <= TOLERANCE
+
+
+def test_nets_that_answer_otherwise_are_not_exported(folder: Path) -> None:
+    content = (folder / "photo.onnx").read_bytes()
+    other = graphs_of(build_model(ModelConfig(tnet="mobilenetv2-unet", width=0.25)))["photo"]
+    with pytest.raises(ExportError, match="answers otherwise than the nets"):
+        check_parity(other, content, "photo.onnx")
+    with pytest.raises(ExportError, match="onnxruntime refuses it"):
+        check_parity(other, content[:1000], "photo.onnx")
+
+
+@pytest.mark.parametrize("mode", ["whole", "tiles", "resize"])
+def test_exported_nets_predict_what_the_nets_do(
+    mode: str, model: MattingModel, folder: Path
+) -> None:
+    config = PhotoConfig(mode=mode, max_side=64)  # type: ignore[arg-type]
+    trimap = np.zeros((70, 90), np.uint8)
+    trimap[:, 30:60], trimap[:, 60:] = 128, 255
+    network = OnnxNetwork(folder, CPU)
+    assert network.takes_trimap
+    assert not network.needs_trimap
+    for given in (None, [trimap]):
+        (ours,) = predict_photos(TorchNetwork(model, CPU), [photo(70, 90)], config, trimaps=given)
+        (theirs,) = predict_photos(network, [photo(70, 90)], config, trimaps=given)
+        np.testing.assert_allclose(theirs.alpha, ours.alpha, atol=TOLERANCE)
+        np.testing.assert_allclose(theirs.raw_alpha, ours.raw_alpha, atol=TOLERANCE)
+        assert (theirs.trimap == ours.trimap).mean() > 0.999
+
+
+def test_half_of_an_export_says_what_it_lacks(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.onnx").write_bytes((folder / "photo.onnx").read_bytes())
+    assert not OnnxNetwork(tmp_path / "photo.onnx", CPU).takes_trimap
+    alone = OnnxNetwork(folder / "photo-and-trimap.onnx", CPU)
+    assert alone.needs_trimap
+
+
+def test_what_is_no_export_of_ours_is_a_line(folder: Path, tmp_path: Path) -> None:
+    content = (folder / "photo.onnx").read_bytes()
+    for name, broken, told in (
+        ("cut.onnx", content[: len(content) // 2], r"cut\.onnx: damaged"),
+        ("pickle.onnx", b"cos\nsystem\n(S'touch pwned'\ntR.", r"pickle\.onnx: damaged"),
+        ("none.onnx", None, r"none\.onnx: no photo\.onnx"),
+    ):
+        if broken is not None:
+            (tmp_path / name).write_bytes(broken)
+        with pytest.raises(OnnxError, match=told):
+            OnnxNetwork(tmp_path / name, CPU)
+    graph = graphs_of(SemanticHumanMatting(SmallTNet()))["photo"]
+    (tmp_path / "other.onnx").write_bytes(write_onnx(exported(graph), graph, {"format": 99}))
+    with pytest.raises(OnnxError, match=r"other\.onnx: not made by `shm export`"):
+        OnnxNetwork(tmp_path / "other.onnx", CPU)
+
+
+def test_a_checkpoint_is_exported_with_its_card_and_programs(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(tnet=None, mnet=None, dim="dim", width=0.05)
+    nets = build_model(config).eval()
+    metadata = Metadata(
+        phase="stage-3",
+        step=7,
+        model=config,
+        config={"preset": "mine", "seed": 3, "max_side": 64},
+        figures={"whole": {"sad": 1.5, "mse": 0.25}},
+    )
+    save(tmp_path / "run", "best", weights=nets.state_dict(), metadata=metadata)
+    notes: list[str] = []
+    found = export_nets(tmp_path / "run", tmp_path / "out", ("onnx", "program"), notes.append)
+    names = ["photo-and-trimap.pt2", "photo-and-trimap.onnx", "README.md"]
+    assert [file.name for file in found.files] == names
+    assert "photo-and-trimap.onnx: as the nets" in notes[0]
+    card = (tmp_path / "out" / "README.md").read_text()
+    for told in ("# dim", "Preset `mine`, seed 3", "| whole | 1.5 | 0.25 |", "## Limits"):
+        assert told in card
+    program = torch.export.load(str(tmp_path / "out" / names[0])).module()
+    image, trimap = torch.rand(1, 3, 75, 51), torch.rand(1, 3, 75, 51).softmax(1)
+    (graph,) = graphs_of(nets).values()
+    with torch.no_grad():
+        torch.testing.assert_close(program(image, trimap)[0], graph(image, trimap)[0])
+    assert OnnxNetwork(tmp_path / "out", CPU).metadata["max_side"] == 64
