@@ -79,7 +79,10 @@ data = LazyGroup(
 shm = LazyGroup(
     name="shm",
     help="Train matting networks on such a set, measure them, and use them.",
-    modules={name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
+    modules={
+        **{name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
+        "export": "shm.commands.export_nets",
+    },
     **SETTINGS,
 )
 

@@ -16,10 +16,10 @@ from PIL import Image
 from shm.datasets.composites.store import open_composites
 from shm.datasets.files import write_png
 from shm.datasets.store import open_store
-from shm.inference import predict_alpha
 from shm.pictures import contact_sheet
 from shm.pipeline.errors import ShmError
-from shm.workflows.nets import load_nets
+from shm.prediction import PhotoConfig, predict_photos
+from shm.workflows.nets import load_network
 
 COLUMNS = ("photo", "mask", "trimap", "refined alpha", "composite", "prediction", "truth")
 SIZE = 384
@@ -74,7 +74,8 @@ def run_demo(folder: Path, *, people: int, note: Callable[[str], None]) -> DemoF
 
 def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArray[np.uint8]:
     """Return a sheet of held-out people, each from photo to prediction."""
-    nets = load_nets(str(run))
+    nets = load_network(str(run))
+    config = nets.photo_config(PhotoConfig(max_side=0))
     prepared, train = open_store(people), open_composites(composites)
     rows = []
     for slot, record in list(train.samples("test"))[::PER_FOREGROUND][:SHOWN]:
@@ -88,13 +89,16 @@ def demo_sheet(corpus: Path, people: Path, composites: Path, run: Path) -> NDArr
                 person["trimap"],
                 person["alpha"],
                 composite,
-                predict_alpha(
-                    nets.model, composite, device=nets.device, max_side=nets.max_side
-                ).alpha,
+                _eight_bits(predict_photos(nets.network, [composite], config)[0].alpha),
                 _picture(corpus / "truth" / "alphas" / f"{origin['id']}.png"),
             )
         )
     return contact_sheet(rows, COLUMNS)
+
+
+def _eight_bits(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+    levels: NDArray[np.float32] = np.rint(alpha * np.float32(255))
+    return levels.astype(np.uint8)
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:

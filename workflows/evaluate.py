@@ -1,155 +1,256 @@
-"""How good trained nets are on samples that they have not seen."""
+"""How good methods are on images that no net has seen."""
 
-import csv
-import io
-import math
+import heapq
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.opening import open_samples, slots_of_split
-from shm.datasets.storage.location import Location
-from shm.inference import predict_alpha
-from shm.metrics import ALL_METRICS, score
-from shm.pictures import PictureRow, write_grid
-from shm.pipeline.errors import ShmError
-from shm.workflows.nets import load_nets
+from shm.datasets.files import write_png
+from shm.datasets.image import ImageError
+from shm.evaluation import (
+    Comparison,
+    ComparisonError,
+    Scored,
+    Summary,
+    compare,
+    read_csv,
+    score_sample,
+    summarise,
+    to_csv,
+    to_markdown,
+)
+from shm.metrics.trimap import Confusion, confusion_matrix
+from shm.pictures import contact_sheet
+from shm.pipeline.refine import RefineError
+from shm.pipeline.values import TrimapClass
+from shm.prediction import Mode, PhotoConfig
+from shm.workflows.methods import (
+    BASELINES,
+    Baseline,
+    Guess,
+    Method,
+    MethodError,
+    NetsMethod,
+    Predictions,
+)
+from shm.workflows.nets import NetsConfig, load_network
 from shm.workflows.progress import progress
+from shm.workflows.truth import Truth, Truths
 
-REGIONS = ("whole", "unknown")
-METRICS = tuple(ALL_METRICS)
+PREDICTIONS = "predictions"
 
 
-class EvaluateError(ShmError, ValueError):
-    """A model can't be scored in the way that was asked for."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluateRun:
+    """What is measured.
+
+    Parameters
+    ----------
+    model : str, optional
+        A checkpoint, or ``untrained:RECIPE``.
+    predictions : Path, optional
+        A folder of alphas, in a model's place.
+    baselines : strings
+        Of `BASELINES`: measured beside it, on the trimap that it was given or predicted.
+    trimap : str
+        ``"true"``, ``"predicted"``, or ``"auto"``: predicted where the model has a T-Net.
+    device, mode, max_side
+        As `load_network` and `PhotoConfig` have them; without `max_side` the nets' own.
+    worst : int
+        How many images to keep for the sheet, those with the largest SAD.
+    """
+
+    model: str | None = None
+    predictions: Path | None = None
+    baselines: tuple[str, ...] = ()
+    trimap: str = "auto"
+    device: str = "auto"
+    mode: Mode = "whole"
+    max_side: int | None = None
+    worst: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Figures of every sample, in the order of the store.
+    """Figures of every image by method, the model's or the predictions' first.
 
-    `trimap` says what the model was given: ``"predicted"`` (its own) or ``"true"``.
+    `trimap` says what the methods were given: ``"predicted"`` or ``"true"``. `failed` are
+    (image, reason) of those that a method could not score. `sheet` has rows of pictures.
     """
 
-    model: str
-    store: Location
-    split: str
+    source: str
     trimap: str
-    rows: tuple[dict[str, Any], ...]
+    scored: Mapping[str, Sequence[Scored]]
+    confusion: Confusion | None
+    failed: tuple[tuple[str, str], ...]
+    sheet: tuple[tuple[NDArray[np.uint8], ...], ...] = ()
 
-    def means(self) -> dict[str, dict[str, float]]:
-        """Return the mean of each metric over the whole image and over the unknown region."""
+    @property
+    def first(self) -> str:
+        """The method that was asked for."""
+        return next(iter(self.scored))
+
+    def summaries(self) -> dict[str, Summary]:
+        """Return what each method's figures come to."""
         return {
-            region: {
-                metric: mean_of([row[f"{region}_{metric}"] for row in self.rows])
-                for metric in METRICS
-            }
-            for region in REGIONS
+            name: summarise(found, self.confusion if name == self.first else None)
+            for name, found in self.scored.items()
         }
+
+    def against(self, path: Path) -> Comparison:
+        """Compare the first method with the first one of a table that ``--csv`` wrote.
+
+        Raises
+        ------
+        ComparisonError
+            It can't be read, or is of other images.
+        """
+        theirs = next(iter(read_csv(path).values()))
+        try:
+            return compare(self.scored[self.first], theirs)
+        except ComparisonError as error:
+            raise ComparisonError(f"{path}: {error}") from error
 
     def as_json(self) -> dict[str, Any]:
-        """Return the summary for ``--json``."""
-        origin = {
-            "model": self.model,
-            "store": str(self.store),
-            "split": self.split,
-            "trimap": self.trimap,
-        }
-        return origin | {"samples": len(self.rows)} | self.means()
+        """Return the summary for ``--json``: the first method's figures, then the others'."""
+        first, *others = self.summaries().items()
+        found: dict[str, Any] = {"model": first[0], "store": self.source, "trimap": self.trimap}
+        found |= first[1].as_json()
+        found["baselines"] = {name: each.as_json() for name, each in others}
+        found["failed"] = [{"source": name, "reason": why} for name, why in self.failed]
+        return found
 
     def as_csv(self) -> str:
-        """Return a table with one line a sample."""
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return text.getvalue()
+        """Return a line for each method and image."""
+        return to_csv(self.scored)
+
+    def as_markdown(self) -> str:
+        """Return tables that say how their figures are normalised."""
+        return to_markdown(self.summaries())
+
+    def write_sheet(self, path: Path) -> None:
+        """Write the pictures of the worst images, worst first, as a PNG."""
+        titles = ("image", "true trimap", "trimap", *self.scored, "true alpha")
+        write_png(path, contact_sheet(self.sheet, titles))
 
 
-def evaluate(
-    model: str,
-    store_path: Location,
-    *,
-    split: str = "test",
-    trimap: str = "auto",
-    device: str = "auto",
-    max_side: int | None = None,
-    sheet: Path | None = None,
-) -> Evaluation:
-    """Score a checkpoint, or ``untrained:RECIPE``, on a split of a store.
+def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> Evaluation:
+    """Score a model, or predictions, and baselines on images whose mattes are known.
 
-    Each sample is predicted whole, by nets that see no longer side than `max_side`. Models are
-    given the store's trimap where `trimap` is ``"true"``, or is ``"auto"`` and they have no T-Net.
-    With `sheet`, a picture grid of the first samples is written there.
+    Images that a method can't score are noted and counted; the others go on.
 
     Raises
     ------
-    EvaluateError
-        The trimap should be predicted, and the model has no T-Net.
+    MethodError
+        Nothing is to be measured, a baseline is unknown, or the trimap should be predicted and the
+        model has no T-Net.
     """
-    nets = load_nets(model, device=device, max_side=max_side)
-    if nets.model.needs_trimap and trimap == "predicted":
-        raise EvaluateError(
-            f"{model} has no T-Net that predicts trimaps: give it the true ones, --trimap true"
-        )
-    given = trimap == "true" or nets.model.needs_trimap
-    store = open_samples(store_path)
-    slots = slots_of_split(store, split).tolist()
-    rows: list[dict[str, Any]] = []
-    pictures: list[PictureRow] = []
-    with progress("evaluate", len(slots), "sample") as bar:
-        for slot in slots:
-            record = store.record(slot)
-            truth = store.read(slot, record, ("image", "alpha", "trimap"))
-            matte = predict_alpha(
-                nets.model,
-                truth["image"],
-                device=nets.device,
-                trimap=truth["trimap"] if given else None,
-                max_side=nets.max_side,
-            )
-            figures = score(
-                matte.alpha / 255, truth["alpha"] / 255, truth["trimap"], metrics=ALL_METRICS
-            )
-            rows.append({"id": record["id"], "group": record["group"], **flat(figures)})
-            if len(pictures) < 8:
-                pictures.append(picture_row(truth, matte.alpha, matte.trimap))
+    methods, trimap = _methods(run)
+    scored: dict[str, list[Scored]] = {name: [] for name in methods}
+    failed: list[tuple[str, str]] = []
+    confusion = np.zeros((len(TrimapClass), len(TrimapClass)), np.int64)
+    worst = Worst(run.worst)
+    with progress("evaluate", len(truths), "image") as bar:
+        for index in range(len(truths)):
+            guesses: dict[str, Guess] = {}
+            try:
+                truth = truths.read(index)
+                for name, method in methods.items():
+                    predicted = next((each.trimap for each in guesses.values()), None)
+                    guesses[name] = method(truth, predicted)
+            except (ImageError, RefineError) as error:
+                source = str(error.path) if isinstance(error, ImageError) else truth.id
+                failed.append((source, str(error)))
+                note(f"  {error}" if isinstance(error, ImageError) else f"  {source}: {error}")
+                bar.advance(rejected=1)
+                continue
+            for name, guess in guesses.items():
+                scored[name].append(
+                    score_sample(
+                        truth.id, guess.alpha, truth.alpha, truth.trimap, group=truth.group
+                    )
+                )
+            first = next(iter(guesses.values()))
+            if first.trimap is not None and truth.trimap is not None:
+                confusion += confusion_matrix(first.trimap, truth.trimap)
+            latest = next(iter(scored.values()))[-1]
+            worst.offer(latest.figures["whole"]["sad"], partial(_pictures, truth, guesses))
             bar.advance()
-    if sheet is not None:
-        write_grid(sheet, pictures)
+    if not any(scored.values()):
+        raise MethodError(f"{truths.name}: none of its {len(truths)} images could be scored")
     return Evaluation(
-        model=model,
-        store=store_path,
-        split=split,
-        trimap="true" if given else "predicted",
-        rows=tuple(rows),
-    )
-
-
-def mean_of(figures: list[float]) -> float:
-    """Return the mean of the figures that are there; NaN where none is."""
-    there = [figure for figure in figures if not math.isnan(figure)]
-    return sum(there) / len(there) if there else math.nan
-
-
-def flat(figures: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Return ``{"whole_sad": …}`` of ``{"whole": {"sad": …}}``."""
-    return {
-        f"{region}_{metric}": figures[region][metric] for region in REGIONS for metric in METRICS
-    }
-
-
-def picture_row(
-    truth: dict[str, NDArray[np.uint8]], alpha: NDArray[np.uint8], trimap: NDArray[np.uint8]
-) -> PictureRow:
-    """Return one row of a picture grid."""
-    return PictureRow(
-        image=truth["image"],
-        true_trimap=truth["trimap"],
+        source=truths.name,
         trimap=trimap,
-        alpha=alpha,
-        true_alpha=truth["alpha"],
+        scored=scored,
+        confusion=confusion if confusion.any() else None,
+        failed=tuple(failed),
+        sheet=worst.kept(),
     )
+
+
+def _methods(run: EvaluateRun) -> tuple[dict[str, Method], str]:
+    """Return the methods by name, and whether their trimaps are ``"predicted"`` or ``"true"``."""
+    unknown = [name for name in run.baselines if name not in BASELINES]
+    if unknown:
+        raise MethodError(f"no baseline {unknown[0]!r}: choose of {', '.join(BASELINES)}")
+    if run.model is None and run.predictions is None and not run.baselines:
+        raise MethodError("nothing to measure: give a model, --predictions or --baseline")
+    found: dict[str, Method] = {}
+    trimap = "true"
+    if run.predictions is not None:
+        found[PREDICTIONS] = Predictions(run.predictions)
+    if run.model is not None:
+        loaded = load_network(run.model, NetsConfig(device=run.device))
+        network = loaded.network
+        if network.needs_trimap and run.trimap == "predicted":
+            raise MethodError(
+                f"{run.model} has no T-Net that predicts trimaps: give it the true ones, "
+                "--trimap true"
+            )
+        given = network.needs_trimap or (run.trimap == "true" and network.takes_trimap)
+        trimap = "true" if given else "predicted"
+        config = loaded.photo_config(PhotoConfig(mode=run.mode, max_side=run.max_side or 0))
+        found[run.model] = NetsMethod(network=network, config=config, given=given)
+    elif run.trimap == "predicted":
+        raise MethodError("who should predict the trimaps? Give a model with a T-Net")
+    found |= {name: Baseline(name=name) for name in run.baselines}
+    return found, trimap
+
+
+def _pictures(truth: Truth, guesses: Mapping[str, Guess]) -> tuple[NDArray[np.uint8], ...]:
+    nothing = np.full(truth.alpha.shape, 255, np.uint8)
+    first = next(iter(guesses.values()))
+    started = first.trimap if first.trimap is not None else truth.trimap
+    shown = (truth.image, truth.trimap, started, *(g.alpha for g in guesses.values()), truth.alpha)
+    return tuple(nothing if each is None else eight_bits(each) for each in shown)
+
+
+def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return pixels of 16 bits, or of 8, as 8 bits."""
+    return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
+
+
+class Worst:
+    """The pictures of the images with the largest errors, as many as are wanted."""
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self._order = count()
+        self._heap: list[tuple[float, int, tuple[NDArray[np.uint8], ...]]] = []
+
+    def offer(self, error: float, pictures: Callable[[], tuple[NDArray[np.uint8], ...]]) -> None:
+        """Keep an image's pictures if its error is among the largest."""
+        if len(self._heap) < self._wanted:
+            heapq.heappush(self._heap, (error, -next(self._order), pictures()))
+        elif self._heap and error > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (error, -next(self._order), pictures()))
+
+    def kept(self) -> tuple[tuple[NDArray[np.uint8], ...], ...]:
+        """Return the pictures, those of the largest error first."""
+        return tuple(pictures for _, _, pictures in sorted(self._heap, key=lambda e: -e[0]))

@@ -1,13 +1,16 @@
-"""Nets to predict with: those of a checkpoint, or of a recipe as they start."""
+"""Nets to predict with: those of a checkpoint, of an export, or of a recipe as they start."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from shm.checkpoint import load_model, read_metadata, resolve
-from shm.inference import MAX_SIDE, choose_device
+from shm.inference import MAX_SIDE, Precision, choose_device, choose_precision
 from shm.models import MattingModel, build_model
+from shm.prediction import Network, PhotoConfig, TorchNetwork
 from shm.training.presets import load_recipe
 from shm.training.start import seed_torch
 
@@ -16,35 +19,95 @@ UNTRAINED = "untrained:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nets:
-    """Nets in evaluation, where they are, and the longer side in pixels at which they predict."""
+class NetsConfig:
+    """Where nets run: a device as `choose_device` has it, and the precision of convolutions."""
 
-    model: MattingModel
-    device: torch.device
+    device: str = "auto"
+    precision: Precision | Literal["auto"] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedNets:
+    """Nets that are ready.
+
+    Parameters
+    ----------
+    network : Network
+    max_side : int
+        Longer side in pixels at which they were validated.
+    digest : str
+        SHA-256 of their weights.
+    told : str
+        What they are and where they run, for people.
+    """
+
+    network: Network
     max_side: int
+    digest: str
+    told: str
+
+    def photo_config(self, config: PhotoConfig) -> PhotoConfig:
+        """Return the configuration with the nets' own size where it leaves that open (0)."""
+        return config if config.max_side else replace(config, max_side=self.max_side)
 
 
-def load_nets(name: str, *, device: str = "auto", max_side: int | None = None) -> Nets:
-    """Load a checkpoint, or build ``untrained:RECIPE``.
+def load_network(name: str, config: NetsConfig | None = None) -> LoadedNets:
+    """Load a checkpoint or an exported model, or build ``untrained:RECIPE``.
 
     Parameters
     ----------
     name : str
-        What `shm.checkpoint.resolve` finds, or ``untrained:`` and a recipe.
-    device : str
-        As for `shm.inference.choose_device`.
-    max_side : int, optional
-        By default the one that the nets were validated at.
+        What `shm.checkpoint.resolve` finds; an ONNX file, or a folder that `shm export` wrote;
+        or ``untrained:`` and a recipe.
+    config : NetsConfig, optional
+
+    Raises
+    ------
+    shm.checkpoint.CheckpointError
+        There is no such checkpoint, or it is damaged.
+    shm.inference.DeviceError
+        The device isn't there, or has no such precision.
     """
-    place = choose_device(device)
+    config = config or NetsConfig()
+    device = choose_device(config.device)
+    path = Path(name)
+    if path.suffix == ".onnx" or (path.is_dir() and any(path.glob("*.onnx"))):
+        return _exported(path, device)
+    precision = choose_precision(config.precision, device)
     if name.startswith(UNTRAINED):
-        model, own = _untrained(name.removeprefix(UNTRAINED))
+        model, max_side = _untrained(name.removeprefix(UNTRAINED))
+        digest = name
     else:
-        path = resolve(Path(name))
-        model = load_model(path)
-        own = int(read_metadata(path).config.get("max_side", MAX_SIDE))
-    model = model.to(memory_format=torch.channels_last).to(place).eval()
-    return Nets(model=model, device=place, max_side=max_side or own)
+        file = resolve(path)
+        model = load_model(file)
+        max_side = int(read_metadata(file).config.get("max_side", MAX_SIDE))
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    model = model.to(memory_format=torch.channels_last).to(device).eval()
+    return LoadedNets(
+        network=TorchNetwork(model, device, precision),
+        max_side=max_side,
+        digest=digest,
+        told=f"PyTorch on {_called(device)}, {precision}",
+    )
+
+
+def _exported(path: Path, device: torch.device) -> LoadedNets:
+    from shm.prediction.onnx import OnnxNetwork
+
+    network = OnnxNetwork(path, device)
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in network.files)).hexdigest()
+    return LoadedNets(
+        network=network,
+        max_side=network.metadata["max_side"],
+        digest=digest,
+        told=f"onnxruntime on {_called(device)}",
+    )
+
+
+def _called(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return {"cpu": "the CPU", "mps": "Apple's GPU (mps)"}.get(device.type, str(device))
 
 
 def _untrained(recipe: str) -> tuple[MattingModel, int]:

@@ -1,78 +1,140 @@
 """``shm evaluate``."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, STORE, print_json, say
+from shm.commands.options import ANY_PATH, JSON, MAX_MEGAPIXELS, print_json, read_store, say
 
 if TYPE_CHECKING:
-    from shm.datasets.storage.location import Location
+    from pathlib import Path
+
+    from shm.workflows.evaluate import Evaluation
+    from shm.workflows.truth import Truths
 
 
 @click.command()
-@click.argument("checkpoint")
-@click.argument("store", type=STORE)
+@click.argument("model_and_store", metavar="[MODEL] [STORE]", nargs=-1)
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     default="test",
-    help="Which samples.",
+    help="Which samples of STORE.",
+)
+@click.option("--predictions", type=ANY_PATH, help="A folder of alphas, in MODEL's place.")
+@click.option("--truth", type=ANY_PATH, help="A folder of true alphas, in STORE's place.")
+@click.option("--trimaps", type=ANY_PATH, help="With --truth: their trimaps, same names.")
+@click.option("--images", type=ANY_PATH, help="With --truth: their photos, same names.")
+@click.option(
+    "--baseline",
+    "baselines",
+    type=click.Choice(["mask", "hybrid", "closed-form", "knn"]),
+    multiple=True,
+    help="Measure this, too, on the trimap that MODEL predicts or is given; may be repeated.",
 )
 @click.option(
     "--trimap",
     type=click.Choice(["auto", "predicted", "true"]),
     default="auto",
-    help="What the model is given: T-Net's trimap, or the store's; auto: T-Net's where it has one.",
+    help="What MODEL is given: T-Net's trimap, or the true one; auto: T-Net's where it has one.",
 )
-@click.option("--csv", "csv_path", type=ANY_PATH, help="Write a line for each sample to this file.")
-@click.option("--sheet", type=ANY_PATH, help="Write pictures of the first samples to this PNG.")
+@click.option("--csv", "csv_path", type=ANY_PATH, help="Write a line for each image to this file.")
+@click.option("--markdown", type=ANY_PATH, help="Write tables to this file.")
+@click.option(
+    "--against",
+    type=ANY_PATH,
+    metavar="CSV",
+    help="Compare image by image with an earlier --csv of the same images.",
+)
+@click.option("--sheet", type=ANY_PATH, help="Write pictures of the worst images to this PNG.")
+@click.option("--worst", type=click.IntRange(1, 200), default=8, help="How many of them.")
 @click.option(
     "--max-side",
     type=click.IntRange(min=32),
     help="Longer side at which to predict, pixels.  [default: the preset's]",
 )
+@MAX_MEGAPIXELS
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
 @JSON
-def command(
-    checkpoint: str,
-    store: "Location",
-    split: str,
-    trimap: str,
-    csv_path: Path | None,
-    sheet: Path | None,
-    max_side: int | None,
-    device: str,
-    as_json: bool,
-) -> None:
-    """Score CHECKPOINT on the samples of STORE.
+def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Score MODEL on the samples of STORE, or any predictions against any truth.
 
-    CHECKPOINT is a .safetensors file, a phase's folder or a run's; ``untrained:light`` scores the
-    nets of a recipe as they start. SAD, Grad and Conn are sums over pixels ÷ 1000, MSE and MAD are
-    means; alpha in [0, 1]; over the whole image and over the unknown region of the true trimap.
-    Grad (sigma 1.4, filters of L2 norm 1) and Conn (levels 0.1 apart) follow the evaluation code
-    published with Deep Image Matting, but alphas are not stretched.
-    """
-    from shm.workflows.evaluate import evaluate
+    MODEL is a checkpoint (a .safetensors file, a phase's folder or a run's), what `shm export` made
+    of one, or ``untrained:light``, a recipe's nets as they start. Without it: --predictions, a
+    folder of alphas by any method, or --baseline alone. Each table says how its figures are
+    normalised. Grad (sigma 1.4, filters of L2 norm 1) and Conn (levels 0.1 apart, threshold 0.15,
+    4-connected) follow the evaluation code published with Deep Image Matting, but alphas are not
+    stretched.
 
-    found = evaluate(
-        checkpoint,
-        store,
-        split=split,
-        trimap=trimap,
-        device=device,
-        max_side=max_side,
-        sheet=sheet,
+    \b
+    shm evaluate runs/first train.zarr --baseline knn --csv first.csv --sheet worst.png
+    shm evaluate runs/second train.zarr --against first.csv
+    shm evaluate --predictions mattes --truth alphas --trimaps trimaps
+    """  # noqa: D301
+    from shm.workflows.evaluate import EvaluateRun, evaluate
+
+    model, truths = _sides(model_and_store, options)
+    run = EvaluateRun(
+        model=model,
+        predictions=options["predictions"],
+        baselines=options["baselines"],
+        trimap=options["trimap"],
+        device=options["device"],
+        max_side=options["max_side"],
+        worst=options["worst"] if options["sheet"] else 0,
     )
-    if csv_path is not None:
-        csv_path.write_text(found.as_csv(), encoding="utf-8")
-    if as_json:
-        print_json(found.as_json())
-        return
-    samples = f"{len(found.rows)} samples of {store} ({split})"
-    say(f"{checkpoint} on {samples}, with {found.trimap} trimaps")
-    headings = {"sad": "SAD", "mse": "MSE", "mad": "MAD", "grad": "Grad", "conn": "Conn"}
-    click.echo(f"{'':10}" + "".join(f"{heading:>10}" for heading in headings.values()))
-    for region, figures in found.means().items():
-        click.echo(f"{region:10}" + "".join(f"{figures[metric]:10.4f}" for metric in headings))
+    found = evaluate(truths, run, say)
+    _write(found, options)
+    compared = None if options["against"] is None else found.against(options["against"])
+    if options["as_json"]:
+        more = {} if compared is None else {"against": compared.as_json()}
+        print_json(found.as_json() | more)
+    else:
+        say(f"{found.first} on {found.source}, with {found.trimap} trimaps")
+        click.echo(found.as_markdown(), nl=False)
+        if compared is not None:
+            from shm.evaluation import comparison_to_markdown
+
+            table = comparison_to_markdown(compared, found.first, str(options["against"]))
+            click.echo("\n" + table, nl=False)
+    if found.failed:
+        say(f"{len(found.failed)} images could not be scored")
+        raise click.exceptions.Exit(1)
+
+
+def _sides(words: tuple[str, ...], options: dict[str, Any]) -> "tuple[str | None, Truths]":
+    """Return the model, if there is one, and what to measure against."""
+    from shm.workflows.truth import FolderTruths, StoreTruths
+
+    truth, predictions = options["truth"], options["predictions"]
+    beside = [name for name in ("trimaps", "images") if options[name] is not None]
+    if truth is None and beside:
+        raise click.UsageError(f"--{beside[0]} belongs to --truth: a store has its own")
+    measured = predictions is not None or options["baselines"]
+    least = (truth is None) + (not measured)
+    most = (truth is None) + (predictions is None)
+    if not least <= len(words) <= most:
+        raise click.UsageError(
+            "give MODEL and STORE; --predictions takes MODEL's place (and --baseline may), --truth "
+            "takes STORE's"
+        )
+    if truth is not None:
+        folders = FolderTruths(
+            truth,
+            trimaps=options["trimaps"],
+            images=options["images"],
+            max_pixels=options["max_megapixels"] * 1_000_000,
+        )
+        return (words[0] if words else None), folders
+    return (words[0] if len(words) == 2 else None), StoreTruths(
+        read_store(words[-1]), options["split"]
+    )
+
+
+def _write(found: "Evaluation", options: dict[str, Any]) -> None:
+    for name, content in (("csv_path", found.as_csv), ("markdown", found.as_markdown)):
+        path: Path | None = options[name]
+        if path is not None:
+            path.write_text(content(), encoding="utf-8")
+    if options["sheet"] is not None:
+        found.write_sheet(options["sheet"])

@@ -56,6 +56,39 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class TopicCommand(click.Command):
+    """A command whose help has its options by topic; see `topic`."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options without a topic, then each topic's."""
+        topics: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                topics.setdefault(_TOPICS.get(id(param), "Options"), []).append(record)
+        for name, records in topics.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+_TOPICS: dict[int, str] = {}
+"""Topic of each option that has one, by its identity: Click's options take no attribute more."""
+
+
+def topic(name: str, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return options under a common heading of a `TopicCommand`, as one decorator."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            before = len(getattr(command, "__click_params__", ()))
+            command = option(command)
+            for each in getattr(command, "__click_params__", ())[before:]:
+                _TOPICS[id(each)] = name
+        return command
+
+    return add
+
+
 ANY_PATH = LocalPath()
 
 

@@ -1,59 +1,172 @@
 """``shm predict``."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, MAX_MEGAPIXELS, print_json, say
-
-
-@click.command()
-@click.argument("checkpoint", type=ANY_PATH)
-@click.argument("inputs", type=ANY_PATH, nargs=-1, required=True)
-@click.option("--out", type=ANY_PATH, required=True, help="Folder for the results.")
-@click.option("--alpha/--no-alpha", default=True, help="Write NAME_alpha.png.")
-@click.option("--cutout", is_flag=True, help="Write NAME_cutout.png: RGBA, clean edge colours.")
-@click.option("--trimap", is_flag=True, help="Write NAME_trimap.png: what T-Net sees.")
-@click.option(
-    "--background",
-    metavar="FILE|#rrggbb",
-    help="Write NAME_composite.png: the person on this photo or colour.",
+from shm.commands.options import (
+    ANY_PATH,
+    JSON,
+    MAX_MEGAPIXELS,
+    FiniteRange,
+    TopicCommand,
+    print_json,
+    say,
+    topic,
 )
-@click.option(
-    "--max-side",
-    type=click.IntRange(min=32),
-    help="Longer side at which to predict, pixels.  [default: the preset's]",
-)
-@MAX_MEGAPIXELS
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
-@JSON
-def command(checkpoint: Path, inputs: tuple[Path, ...], out: Path, **options: Any) -> None:  # noqa: ANN401
-    """Predict the mattes of photos: INPUTS are images and folders of images.
 
-    Results have the photo's name, folder and size. A photo that can't be read is named, and the
-    others go on.
+if TYPE_CHECKING:
+    from shm.workflows.predict import PredictRun
+
+RESULTS = topic(
+    "Results (an alpha, unless others are asked for)",
+    click.option("--alpha", is_flag=True, help="The matte, a grey PNG."),
+    click.option("--cutout", is_flag=True, help="RGBA, with clean edge colours."),
+    click.option(
+        "--background",
+        metavar="FILE|FOLDER|#rrggbb",
+        help="Composite on this photo, each photo of this folder, or this colour.",
+    ),
+    click.option("--trimap", "show_trimap", is_flag=True, help="What T-Net sees."),
+    click.option(
+        "--raw-alpha", is_flag=True, help="M-Net's answer, before the trimap overrules it."
+    ),
+    click.option("--depth", type=click.Choice(["8", "16"]), default="8", help="Bits of an alpha."),
+    click.option("--overwrite", is_flag=True, help="Make finished results anew."),
+)
+HOW = topic(
+    "How photos are predicted",
+    click.option(
+        "--mode",
+        type=click.Choice(["whole", "tiles", "resize"]),
+        default="whole",
+        help="whole: larger ones at --max-side; resize: all of them; tiles: M-Net at full size.",
+    ),
+    click.option(
+        "--max-side",
+        type=click.IntRange(min=32),
+        help="Longer side at which nets see a photo, pixels.  [default: the preset's]",
+    ),
+    click.option(
+        "--upsampling",
+        type=click.Choice(["guided", "bicubic"]),
+        default="guided",
+        help="How an alpha comes back to the photo's size.",
+    ),
+    click.option(
+        "--tile", type=click.IntRange(min=64), default=1024, help="Side of tiles, pixels."
+    ),
+    click.option(
+        "--trimaps",
+        type=ANY_PATH,
+        help="A trimap, or a folder of them by the photos' names, in T-Net's place.",
+    ),
+    MAX_MEGAPIXELS,
+)
+VIDEO = topic(
+    "Videos",
+    click.option(
+        "--smooth",
+        type=FiniteRange(0, 0.95),
+        default=0.0,
+        help="Share of the frame before in each alpha, against flicker.",
+    ),
+    click.option(
+        "--video",
+        "video_format",
+        type=click.Choice(["auto", "mp4", "mkv", "mov", "webm"]),
+        default="auto",
+        help="Container; auto: mp4, but mov for cut-outs, mkv (lossless) for 16 bits.",
+    ),
+)
+MACHINE = topic(
+    "Where it runs",
+    click.option("--device", default="auto", help="cpu, cuda, mps or auto."),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        default="auto",
+        help="auto: half precision on CUDA.",
+    ),
+    click.option(
+        "--batch",
+        type=click.IntRange(1, 256),
+        default=1,
+        help="Photos of one size, or frames, at once.",
+    ),
+    JSON,
+)
+
+
+@click.command(cls=TopicCommand)
+@click.argument("model")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "-o", "--out", required=True, metavar="FOLDER", help="Folder for the results; - for one PNG."
+)
+@RESULTS
+@HOW
+@VIDEO
+@MACHINE
+def command(model: str, inputs: tuple[str, ...], out: str, **options: Any) -> None:  # noqa: ANN401
+    """Predict the mattes of INPUTS: photos, videos, folders of them, patterns, or - for a photo.
+
+    Results have the input's name, folder and size, one kind in FOLDER, several each in its own
+    below. What fails is named, the others go on; run again, it carries on.
 
     \b
-    shm predict runs/first photos --out mattes --cutout
+    shm predict runs/first photos -o mattes
+    shm predict runs/first a.jpg b.jpg c.jpg -o cut --cutout
     """  # noqa: D301
-    from shm.workflows.predict import PredictRun, predict
+    from shm.workflows.predict import predict
 
-    outputs = tuple(name for name in ("alpha", "cutout", "trimap") if options[name])
-    if not outputs and options["background"] is None:
-        raise click.UsageError("nothing to write: give --alpha, --cutout, --trimap or --background")
-    run = PredictRun(
-        outputs=outputs,
-        background=options["background"],
-        device=options["device"],
-        max_side=options["max_side"],
-        max_pixels=options["max_megapixels"] * 1_000_000,
-    )
-    found = predict(checkpoint, inputs, out, run, say)
-    if options["as_json"]:
-        failed = [{"source": str(photo), "reason": reason} for photo, reason in found.failed]
-        print_json({"written": [str(path) for path in found.written], "failed": failed})
-    else:
-        say(f"{out}: {len(found.written)} files written, {len(found.failed)} photos failed")
+    target = None if out == "-" else Path(out)
+    found = predict(model, inputs, target, _run(options), say)
+    if target is not None and options["as_json"]:
+        print_json(found.as_json())
+    elif target is not None:
+        finished = f", {len(found.finished)} were finished" if found.finished else ""
+        say(f"{out}: {len(found.written)} files written, {len(found.failed)} failed{finished}")
     if found.failed:
         raise click.exceptions.Exit(1)
+
+
+def _run(options: Mapping[str, Any]) -> "PredictRun":
+    from shm.prediction import PhotoConfig, TilesConfig
+    from shm.workflows.nets import NetsConfig
+    from shm.workflows.predict import PredictRun
+    from shm.workflows.predict.results import KINDS, Wanted, find_backdrops
+    from shm.workflows.predict.videos import VideoConfig
+
+    max_pixels = options["max_megapixels"] * 1_000_000
+    asked = {
+        "alpha": options["alpha"],
+        "raw-alpha": options["raw_alpha"],
+        "trimap": options["show_trimap"],
+        "cutout": options["cutout"],
+        "composite": options["background"] is not None,
+    }
+    backdrops = () if not asked["composite"] else find_backdrops(options["background"], max_pixels)
+    wanted = Wanted(
+        kinds=tuple(kind for kind in KINDS if asked[kind]) or ("alpha",),
+        depth=16 if options["depth"] == "16" else 8,
+        backdrops=backdrops,
+    )
+    side = options["tile"]
+    return PredictRun(
+        wanted=wanted,
+        nets=NetsConfig(device=options["device"], precision=options["precision"]),
+        photo=PhotoConfig(
+            mode=options["mode"],
+            max_side=options["max_side"] or 0,
+            upsampling=options["upsampling"],
+            tiles=TilesConfig(side=side, overlap=side // 4),
+        ),
+        video=VideoConfig(format=options["video_format"], smooth=options["smooth"]),
+        trimaps=options["trimaps"],
+        batch=options["batch"],
+        overwrite=options["overwrite"],
+        max_pixels=max_pixels,
+    )

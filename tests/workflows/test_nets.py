@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from shm.datasets.composites.store import Form
+from shm.evaluation import read_csv
 from tests.datasets.stores import EVERY_OPTION, all_files, write_people, write_store
 from tests.workflows.corpora import run
 from tests.workflows.forks import LEAN, Command, Forks, forks
@@ -163,24 +164,25 @@ def test_evaluate_gives_figures_for_each_sample_and_their_means(folder: Path) ->
     table = folder / "figures.csv"
     words = ("evaluate", folder / "run", folder / "train.zarr", "--csv", table, "--json")
     found = json.loads(run("shm", *words).stdout)
-    lines = table.read_text().splitlines()
-    assert found["samples"] == len(lines) - 1 == 3
-    column = lines[0].split(",").index("whole_sad")
-    mean = np.mean([float(line.split(",")[column]) for line in lines[1:]])
-    assert found["whole"]["sad"] == pytest.approx(mean)
+    rows = next(iter(read_csv(table).values()))
+    assert found["samples"] == len(rows) == 3
+    assert found["whole"]["sad"] == pytest.approx(
+        np.mean([row.figures["whole"]["sad"] for row in rows])
+    )
     metrics = ["sad", "mse", "mad", "grad", "conn"]
     assert list(found["whole"]) == list(found["unknown"]) == metrics
-    columns = [f"{region}_{metric}" for region in ("whole", "unknown") for metric in metrics]
-    assert lines[0].split(",") == ["id", "group", *columns]
 
 
-def test_evaluate_prints_a_table_of_all_metrics(folder: Path) -> None:
-    heading, *rows = run(
-        "shm", "evaluate", folder / "run", folder / "train.zarr"
-    ).stdout.splitlines()
-    assert heading.split() == ["SAD", "MSE", "MAD", "Grad", "Conn"]
-    assert [row.split()[0] for row in rows] == ["whole", "unknown"]
-    assert all(float(figure) >= 0 for row in rows for figure in row.split()[1:])
+def test_evaluate_prints_tables_that_say_how_they_are_normalised(folder: Path) -> None:
+    told = run("shm", "evaluate", folder / "run", folder / "train.zarr").stdout
+    assert told.startswith("3 images of 3 people or scenes")
+    for about in (
+        "whole image;",
+        "unknown region;",
+        "as in Deep Image Matting",
+        "T-Net: true class",
+    ):
+        assert f"| {about}" in told
 
 
 def test_untrained_nets_can_be_evaluated_too(folder: Path) -> None:
@@ -198,16 +200,17 @@ def test_predict_gives_back_names_folders_and_sizes(folder: Path, tmp_path: Path
     Image.fromarray(noise).save(photos / "a.jpg")
     Image.fromarray(noise[:, :40]).save(photos / "deep" / "b.png")
     (photos / "broken.jpg").write_bytes(b"")
-    words = ("predict", folder / "run", photos, "--out", tmp_path / "out", "--cutout", "--trimap")
-    done = run("shm", *words, "--background", "#ff0000", code=1)
+    words = ("predict", folder / "run", photos, "--out", tmp_path / "out")
+    options = ("--alpha", "--cutout", "--trimap", "--background", "#ff0000")
+    done = run("shm", *words, *options, code=1)
     assert "broken.jpg: the file is empty" in done.stderr
-    assert "1 photos failed" in done.stderr
+    assert "8 files written, 1 failed" in done.stderr
     kinds = ("alpha", "cutout", "trimap", "composite")
-    written = {f"{name}_{kind}.png" for name in ("a", "deep/b") for kind in kinds}
-    assert set(all_files(tmp_path / "out")) == written
-    with Image.open(tmp_path / "out" / "a_cutout.png") as cutout:
+    written = {f"{kind}/{name}.png" for name in ("a", "deep/b") for kind in kinds}
+    assert set(all_files(tmp_path / "out")) == written | {".shm-predict.json"}
+    with Image.open(tmp_path / "out" / "cutout" / "a.png") as cutout:
         assert (cutout.size, cutout.mode) == ((71, 50), "RGBA")
-    with Image.open(tmp_path / "out" / "deep" / "b_alpha.png") as alpha:
+    with Image.open(tmp_path / "out" / "alpha" / "deep" / "b.png") as alpha:
         assert (alpha.size, alpha.mode) == ((40, 50), "L")
 
 

@@ -1,19 +1,20 @@
 """Photos and videos in, their mattes, cut-outs or composites out, by the same names."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shm.datasets.image import MAX_PIXELS
-from shm.prediction import PhotoConfig, PhotoError
+from shm.prediction import Network, PhotoConfig, PhotoError
 from shm.workflows.nets import NetsConfig, load_network
 from shm.workflows.predict.finished import is_finished, open_results
-from shm.workflows.predict.photos import Photo, predict_batch, read_given, to_stdout
+from shm.workflows.predict.photos import Given, Photo, predict_batch, read_given, to_stdout
 from shm.workflows.predict.results import Wanted
 from shm.workflows.predict.sources import Failure, PredictError, Source, list_sources
 from shm.workflows.predict.videos import VideoConfig, predict_video
-from shm.workflows.progress import Progress, progress
+from shm.workflows.progress import progress
 
 __all__ = ["Failure", "PredictError", "PredictRun", "Predicted", "predict"]
 
@@ -97,67 +98,102 @@ def predict(
     for each in failures:
         note(f"  {each.source}: {each.reason}")
     loaded = load_network(model, run.nets)
+    network, config = loaded.network, loaded.photo_config(run.photo)
+    if network.needs_trimap and run.trimaps is None:
+        raise PhotoError(
+            f"{model} has no T-Net, and can't see a photo without a trimap: give --trimaps, or "
+            "give an end-to-end checkpoint"
+        )
+    if run.trimaps is not None and not network.takes_trimap:
+        raise PhotoError(f"{model} is a T-Net alone, and has no use for --trimaps")
+    given = read_given(run.trimaps, sources)
+    if target is not None:
+        open_results(target, _settings(loaded.digest, config, run), overwrite=run.overwrite)
     note(f"{model}: {loaded.told}")
-    config = loaded.photo_config(run.photo)
-    network = loaded.network
     if target is None:
         to_stdout(network, sources, config, run, note)
         return Predicted(written=(), finished=(), failed=failures)
-    open_results(target, _settings(loaded.digest, config, run), overwrite=run.overwrite)
-    given = read_given(run.trimaps, sources)
-    if network.needs_trimap and given is None:
-        raise PhotoError(
-            f"{model} has no T-Net, and can't see a photo without a trimap: give --trimaps, or an "
-            "end-to-end checkpoint"
-        )
-    written: list[Path] = []
-    finished: list[Path] = []
-    failed = list(failures)
+    job = _Job(network, config, run, target, given, note)
+    job.failed.extend(failures)
+    job.go(sources)
+    return Predicted(
+        written=tuple(job.written), finished=tuple(job.finished), failed=tuple(job.failed)
+    )
 
-    def fail(source: str, reason: str) -> None:
-        failed.append(Failure(source=source, reason=reason))
-        note(f"  {source}: {reason}")
 
-    with progress("predict", len(sources), "photo") as bar:
-        waiting: list[Photo] = []
+class _Job:
+    """Predictions that go to a folder, one source after the other."""
 
-        def flush() -> None:
-            if waiting:
-                written.extend(
-                    predict_batch(network, waiting, config, run.wanted, fail=fail, note=note)
-                )
-                bar.advance(len(waiting))
-                waiting.clear()
+    def __init__(
+        self,
+        network: Network,
+        config: PhotoConfig,
+        run: PredictRun,
+        target: Path,
+        given: Given,
+        note: Callable[[str], None],
+    ) -> None:
+        self.network, self.config, self.run = network, config, run
+        self.target, self.given, self.note = target, given, note
+        self.written: list[Path] = []
+        self.finished: list[Path] = []
+        self.failed: list[Failure] = []
+        self._waiting: list[Photo] = []
 
-        for source in sources:
-            files = _files(source, target, run)
-            if not run.overwrite and not source.is_standard_input and is_finished(source.path, files):
-                finished.append(source.path)
-                bar.advance()
-                continue
-            if source.is_video:
-                flush()
-                written.extend(
-                    predict_video(network, source, files, config, run, fail=fail, note=note)
-                )
-                bar.advance()
-                continue
-            photo = Photo.read(source, files, given, run.max_pixels, fail)
-            if photo is None:
-                bar.advance(rejected=1)
-                continue
-            if waiting and not photo.fits(waiting[0]):
-                flush()
-            waiting.append(photo)
-            if len(waiting) >= run.batch:
-                flush()
-        flush()
-    return Predicted(written=tuple(written), finished=tuple(finished), failed=tuple(failed))
+    def go(self, sources: Sequence[Source]) -> None:
+        """Predict everything; what fails is noted, and the others go on."""
+        with progress("predict", len(sources), "photo") as bar:
+            for source in sources:
+                failures = len(self.failed)
+                self._take(source)
+                bar.advance(rejected=len(self.failed) - failures)
+            self._flush()
+
+    def _take(self, source: Source) -> None:
+        files = _files(source, self.target, self.run)
+        known = not (self.run.overwrite or source.is_standard_input)
+        if known and is_finished(source.path, files):
+            self.finished.append(source.path)
+        elif source.is_video:
+            self._flush()
+            self.written += predict_video(
+                self.network, source, files, self.config, self.run, fail=self.fail, note=self.note
+            )
+        else:
+            photo = Photo.read(source, files, self.given, self.run.max_pixels, self.fail)
+            if photo is not None:
+                self._add(photo)
+
+    def _add(self, photo: Photo) -> None:
+        if self._waiting and not photo.fits(self._waiting[0]):
+            self._flush()
+        self._waiting.append(photo)
+        if len(self._waiting) >= self.run.batch:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self.written += predict_batch(
+                self.network,
+                self._waiting,
+                self.config,
+                self.run.wanted,
+                fail=self.fail,
+                note=self.note,
+            )
+            self._waiting = []
+
+    def fail(self, source: str, reason: str) -> None:
+        """Count and tell what could not be predicted."""
+        self.failed.append(Failure(source=source, reason=reason))
+        self.note(f"  {source}: {reason}")
 
 
 def _files(source: Source, target: Path, run: PredictRun) -> tuple[Path, ...]:
-    suffix = run.video.suffix if source.is_video else ".png"
-    return tuple(run.wanted.files(target, source.name, suffix))
+    if not source.is_video:
+        return tuple(run.wanted.files(target, source.name))
+    suffix_of = partial(run.video.suffix_of, depth=run.wanted.depth)
+    return tuple(run.wanted.files(target, source.name, suffix_of))
 
 
 def _settings(digest: str, config: PhotoConfig, run: PredictRun) -> dict[str, Any]:
@@ -170,7 +206,7 @@ def _settings(digest: str, config: PhotoConfig, run: PredictRun) -> dict[str, An
         "--upsampling": config.upsampling,
         "--tile": f"{tiles.side},{tiles.overlap}" if config.mode == "tiles" else None,
         "--depth": run.wanted.depth,
-        "--background": [str(each.source) for each in run.wanted.backdrops],
+        "--background": [each.told for each in run.wanted.backdrops],
         "results": list(run.wanted.kinds),
         "--trimaps": None if run.trimaps is None else str(run.trimaps),
         "--smooth": run.video.smooth,

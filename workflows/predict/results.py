@@ -1,0 +1,153 @@
+"""What is made of a matte: pictures, and the files that they go to."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shm.datasets.image import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, image_size, read_photo
+from shm.pipeline.composite import blend, centre_crop, cut_background
+from shm.pipeline.values import RgbImage
+from shm.prediction import Matting
+from shm.workflows.predict.sources import PredictError
+
+Kind: TypeAlias = Literal["alpha", "raw-alpha", "trimap", "cutout", "composite"]
+
+KINDS: tuple[Kind, ...] = ("alpha", "raw-alpha", "trimap", "cutout", "composite")
+
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backdrop:
+    """A new background: a photo, which is read when it is needed, or a colour.
+
+    Parameters
+    ----------
+    source : Path or (red, green, blue)
+    max_pixels : int
+        Above which a photo is refused.
+    """
+
+    source: Path | tuple[int, int, int]
+    max_pixels: int = MAX_PIXELS
+
+    @property
+    def name(self) -> str:
+        """What composites on it are called where there are several."""
+        return self.source.stem if isinstance(self.source, Path) else "colour"
+
+    @property
+    def told(self) -> str:
+        """What it is, as the option has it."""
+        if isinstance(self.source, Path):
+            return str(self.source)
+        return f"#{bytes(self.source).hex()}"
+
+    def pixels(self) -> RgbImage:
+        """Return it as uint8 (H, W, 3); a colour as one pixel."""
+        if isinstance(self.source, Path):
+            return _read(self.source, self.max_pixels)
+        return np.array([[self.source]], np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, max_pixels: int) -> RgbImage:
+    return read_photo(path, max_pixels=max_pixels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is made of each photo.
+
+    Parameters
+    ----------
+    kinds : strings
+        ``"alpha"``, ``"raw-alpha"`` (M-Net's, before it is fused with the trimap), ``"trimap"``
+        (T-Net's), ``"cutout"`` (RGBA, with the old background's colour taken out) and
+        ``"composite"``.
+    depth : int
+        Bits of an alpha, 8 or 16.
+    backdrops : tuple of Backdrop
+        For composites.
+    """
+
+    kinds: tuple[Kind, ...] = ("alpha",)
+    depth: Literal[8, 16] = 8
+    backdrops: tuple[Backdrop, ...] = ()
+
+    def files(
+        self, target: Path, name: PurePath, suffix_of: Callable[[Kind], str] = lambda _: ".png"
+    ) -> Iterator[Path]:
+        """Yield the files that a source's results go to, in the order of `pictures`."""
+        for kind in self.kinds:
+            folder = target / kind if len(self.kinds) > 1 else target
+            base = folder / name
+            several = kind == "composite" and len(self.backdrops) > 1
+            for each in self.backdrops if several else (None,):
+                place = base if each is None else base / each.name
+                yield place.with_name(place.name + suffix_of(kind))
+
+    def pictures(self, image: RgbImage, matte: Matting) -> Iterator[tuple[Kind, Pixels]]:
+        """Yield (kind, picture) of everything that is wanted, as `files` has it."""
+        alpha = quantised(matte.alpha, 8).astype(np.uint8)
+        foreground: RgbImage | None = None
+        if {"cutout", "composite"} & set(self.kinds):
+            from shm.pipeline.foreground import estimate_foreground
+
+            foreground = estimate_foreground(image, alpha)
+        for kind in self.kinds:
+            if kind == "alpha":
+                yield kind, quantised(matte.alpha, self.depth)
+            elif kind == "raw-alpha":
+                yield kind, quantised(matte.raw_alpha, self.depth)
+            elif kind == "trimap":
+                yield kind, matte.trimap
+            elif kind == "cutout":
+                assert foreground is not None  # noqa: S101
+                yield kind, np.dstack([foreground, alpha])
+            else:
+                assert foreground is not None  # noqa: S101
+                size = (alpha.shape[0], alpha.shape[1])
+                for each in self.backdrops:
+                    backdrop = each.pixels()
+                    crop = centre_crop((backdrop.shape[0], backdrop.shape[1]), size)
+                    yield kind, blend(foreground, alpha, cut_background(backdrop, crop, size))
+
+
+def quantised(alpha: NDArray[np.float32], depth: int) -> Pixels:
+    """Return an alpha in [0, 1] as integers of 8 or 16 bits."""
+    levels: NDArray[np.float32] = np.rint(alpha * np.float32(2**depth - 1))
+    return levels.astype(np.uint8) if depth == 8 else levels.astype(np.uint16)
+
+
+def find_backdrops(background: str, max_pixels: int) -> tuple[Backdrop, ...]:
+    """Find new backgrounds: a colour ``#rrggbb``, a photo, or each photo of a folder.
+
+    Raises
+    ------
+    PredictError
+        It is none of these, or one of them can't be read.
+    """
+    if background.startswith("#"):
+        try:
+            red, green, blue = bytes.fromhex(background.removeprefix("#"))
+        except ValueError:
+            raise PredictError(f"{background!r} is no colour: write #rrggbb") from None
+        return (Backdrop(source=(red, green, blue)),)
+    path = Path(background)
+    files: Sequence[Path] = (path,)
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+        if not files:
+            raise PredictError(f"{path}: no photo in it to take as a background")
+    for file in files:
+        try:
+            image_size(file, max_pixels=max_pixels)
+        except ImageError as error:
+            raise PredictError(f"{file}: {error}") from error
+    return tuple(Backdrop(source=file, max_pixels=max_pixels) for file in files)

@@ -1,0 +1,148 @@
+"""Videos, frame by frame: the same length and times, and no more flicker than is wanted."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from shm.datasets.video import Frame, Video, VideoError, describe_video, read_frames
+from shm.datasets.video_writer import Kind as PixelKind
+from shm.datasets.video_writer import VideoWriter
+from shm.pipeline.errors import ShmError
+from shm.prediction import Network, PhotoConfig, predict_photos
+from shm.prediction.smoothing import Smoother
+from shm.workflows.predict.photos import Fail
+from shm.workflows.predict.results import Kind
+from shm.workflows.predict.sources import PredictError, Source
+from shm.workflows.progress import progress
+
+if TYPE_CHECKING:
+    from shm.workflows.predict import PredictRun
+
+Format = Literal["auto", "mp4", "mkv", "mov", "webm"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoConfig:
+    """How videos are predicted and written.
+
+    Parameters
+    ----------
+    format : str
+        The container; ``"auto"``: MP4, but QuickTime where a cut-out's alpha has to go in, and
+        Matroska for alphas of 16 bits.
+    smooth : float
+        See `Smoother`; 0 leaves frames as they are.
+    """
+
+    format: Format = "auto"
+    smooth: float = 0.0
+
+    def suffix_of(self, kind: Kind, depth: int) -> str:
+        """Return the suffix of the file that a result goes to."""
+        if self.format != "auto":
+            return f".{self.format}"
+        return {"rgba": ".mov", "grey16": ".mkv"}.get(pixel_kind(kind, depth), ".mp4")
+
+
+def predict_video(
+    network: Network,
+    source: Source,
+    files: Sequence[Path],
+    config: PhotoConfig,
+    run: "PredictRun",
+    *,
+    fail: Fail,
+    note: Callable[[str], None],
+) -> list[Path]:
+    """Predict a video; return the files written.
+
+    Files appear when the last frame is in them. One that ends early keeps the frames there were,
+    and `fail` is told.
+    """
+    partial = [file.with_name(f".{file.stem}.partial{file.suffix}") for file in files]
+    started = time.monotonic()
+    try:
+        if len(run.wanted.backdrops) > 1:
+            raise PredictError("a video is composited on one background: give one photo or colour")
+        if network.needs_trimap:
+            raise PredictError("a video has no trimaps to give: take a model with a T-Net")
+        video = describe_video(source.path, max_pixels=run.max_pixels)
+        count, early = _written(network, video, partial, config, run, note)
+        for made, file in zip(partial, files, strict=True):
+            made.replace(file)
+    except (ShmError, OSError, MemoryError) as error:
+        fail(str(source.path), str(error) or "it does not fit in memory: give --max-side")
+        return []
+    finally:
+        for made in partial:
+            made.unlink(missing_ok=True)
+    rate = count / max(time.monotonic() - started, 1e-9)
+    note(f"{source.path}: {count} frames at {rate:.1f} frames a second")
+    if early is not None:
+        fail(str(source.path), f"{early}; its results have the frames before that")
+    return list(files)
+
+
+def _written(
+    network: Network,
+    video: Video,
+    files: Sequence[Path],
+    config: PhotoConfig,
+    run: "PredictRun",
+    note: Callable[[str], None],
+) -> tuple[int, VideoError | None]:
+    """Write a video's results; return how many frames it had, and where it broke off."""
+    smoother, count = Smoother(run.video.smooth), 0
+    with ExitStack() as stack:
+        writers = []
+        for file, kind in zip(files, run.wanted.kinds, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            pixels = pixel_kind(kind, run.wanted.depth)
+            writer = VideoWriter(file, video, pixels, sound=kind in ("cutout", "composite"))
+            writers.append(stack.enter_context(writer))
+        bar = stack.enter_context(progress(video.path.name, video.frames, "frame"))
+        try:
+            for batch in _batches(read_frames(video), run.batch):
+                images = [frame.pixels for frame in batch]
+                mattes = predict_photos(network, images, config, note=note)
+                for frame, matte in zip(batch, mattes, strict=True):
+                    smooth = matte._replace(alpha=smoother(frame.pixels, matte.alpha))
+                    pictures = run.wanted.pictures(frame.pixels, smooth)
+                    for writer, (_, picture) in zip(writers, pictures, strict=True):
+                        writer.write(picture, frame.pts)
+                    count += 1
+                    bar.advance()
+        except VideoError as error:
+            if not count:
+                raise
+            return count, error
+    return count, None
+
+
+def pixel_kind(kind: Kind, depth: int) -> PixelKind:
+    """Return what a result's pixels hold, as `VideoWriter` calls it."""
+    if kind == "cutout":
+        return "rgba"
+    if kind == "composite":
+        return "rgb"
+    return "grey16" if depth == 16 and kind != "trimap" else "grey"
+
+
+def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """Yield frames in batches; what was read before a video broke off is yielded, too."""
+    batch: list[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except VideoError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
