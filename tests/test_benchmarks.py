@@ -158,6 +158,17 @@ def test_the_quality_benchmark_catches_broken_masks_of_generated_people(tmp_path
             assert row["below its own"] == 1
 
 
+def test_the_prediction_benchmark_finds_the_same_errors_step_by_step(tmp_path: Path) -> None:
+    script, figures = ROOT / "benchmarks/predict.py", tmp_path / "f.json"
+    command = [sys.executable, str(script), "--quick", "--json", str(figures)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    assert [row["mode"] for row in found["photos"]] == ["whole", "tiles", "resize"]
+    assert all(row["MP a second"] > 0 for row in found["photos"])
+    assert [row["metrics"] for row in found["metrics"]] == ["step by step", "shm"]
+
+
 def test_the_composite_benchmark_runs_without_any_photos(tmp_path: Path) -> None:
     script, found = ROOT / "benchmarks/composite.py", tmp_path / "f.json"
     command = [sys.executable, str(script), "--quick", "--workers", "1", "--json", str(found)]
