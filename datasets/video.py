@@ -88,20 +88,28 @@ def describe_video(path: Path, *, max_pixels: int) -> Video:
             if round(frame.rotation / 90) % 2:
                 height, width = width, height
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-            seconds = 0.0
-            if stream.duration is not None and stream.time_base is not None:
-                seconds = float(stream.duration * stream.time_base)
-            elif container.duration is not None:
-                seconds = container.duration / 1e6
+            seconds = _seconds(stream)
             return Video(
                 path=path,
                 size=(height, width),
                 rate=Fraction(rate),
                 time_base=Fraction(stream.time_base or 1 / rate),
-                frames=int(stream.frames or round(seconds * rate)),
+                frames=int(stream.frames or round((seconds or 0) * rate)),
                 seconds=seconds,
             )
     raise VideoError(f"{path}: no frame of it can be decoded")
+
+
+def _seconds(stream: Any) -> float:  # noqa: ANN401 - the kinds of streams differ in their types
+    """Return how long the pictures last: a container's own length may be its sound's."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    parts = str(stream.metadata.get("DURATION", "")).split(":")  # as Matroska has it
+    try:
+        hours, minutes, seconds = map(float, parts)
+    except ValueError:
+        return 0.0
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def read_frames(video: Video) -> Iterator[Frame]:
@@ -112,7 +120,7 @@ def read_frames(video: Video) -> Iterator[Frame]:
     VideoError
         It ends earlier than its header says, or is damaged; the frames before that were yielded.
     """
-    count, last = 0, 0.0
+    count, first, last = 0, 0.0, 0.0
     with _opened(video.path) as container:
         for frame in _decoded(container, video.path):
             pts = (
@@ -121,10 +129,12 @@ def read_frames(video: Video) -> Iterator[Frame]:
             pixels = frame.to_ndarray(format="rgb24")
             turns = round(frame.rotation / 90) % 4
             upright = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-            count, last = count + 1, float(pts * video.time_base)
+            last = float(pts * video.time_base)
+            first = first if count else last
+            count += 1
             yield Frame(pixels=upright, pts=int(pts))
     # Headers round, and count what was cut off by an edit list: half a second is no damage.
-    missing = video.seconds - last - 1 / float(video.rate)
+    missing = video.seconds - (last - first) - 1 / float(video.rate)
     if video.seconds and missing > max(0.5, 2 / float(video.rate)):
         raise VideoError(
             f"{video.path}: ends early, after {count} frames: {missing:.1f} of its "

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.video import Video, VideoError
+from shm.datasets.video import Video
+from shm.pipeline.errors import ShmError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -55,6 +56,10 @@ _MUXERS = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "webm": "webm"}
 _FORMATS: dict[Kind, str] = {"grey": "gray", "grey16": "gray16le", "rgb": "rgb24", "rgba": "rgba"}
 
 
+class VideoWriteError(ShmError, OSError):
+    """A video can't be written: the form can't hold it, or the disk refuses."""
+
+
 class VideoWriter:
     """Writes frames at the times of another video's; with its sound, where that is wanted.
 
@@ -70,8 +75,8 @@ class VideoWriter:
 
     Raises
     ------
-    VideoError
-        The container has no way to hold that.
+    VideoWriteError
+        The container has no way to hold that, or its sound, or the disk refuses.
     """
 
     def __init__(self, path: Path, like: Video, kind: Kind, *, sound: bool = False) -> None:
@@ -81,7 +86,7 @@ class VideoWriter:
         codec = CODECS.get((kind, suffix))
         if codec is None:
             able = ", ".join(each for what, each in CODECS if what == kind)
-            raise VideoError(f"{path}: .{suffix} can't hold {kind} frames: choose of {able}")
+            raise VideoWriteError(f"{path}: .{suffix} can't hold {kind} frames: choose of {able}")
         self.path, self._like, self._kind = path, like, kind
         with self._told():
             self._container = av.open(str(path), "w", format=_MUXERS[suffix])
@@ -89,22 +94,29 @@ class VideoWriter:
         stream: Any = self._container.add_stream(codec.name, rate=like.rate, options=codec.options)
         stream.height, stream.width = like.size
         even = like.size[0] % 2 == like.size[1] % 2 == 0
-        # Halved colour needs even sides; where they are odd, colour stays whole.
-        stream.pix_fmt = codec.pixel_format if even else codec.pixel_format.replace("420", "444")
+        # Halved colour needs even sides; where they are odd, it stays whole. VP9 pads by itself.
+        odd = not even and codec.name == "libx264"
+        stream.pix_fmt = codec.pixel_format.replace("420", "444") if odd else codec.pixel_format
         stream.time_base = stream.codec_context.time_base = like.time_base
         self._stream = stream
         self._source: InputContainer | None = None
         if sound:
-            self._copy_sound_of(like.path)
+            try:
+                with self._told():
+                    self._copy_sound_of(like.path)
+            except VideoWriteError:
+                self._abandon()
+                raise
 
     def _copy_sound_of(self, path: Path) -> None:
         import av
 
         source = av.open(str(path))
+        self._source = source
         if not source.streams.audio:
             source.close()
+            self._source = None
             return
-        self._source = source
         audio = source.streams.audio[0]
         self._audio = self._container.add_stream_from_template(audio)
         self._packets = (packet for packet in source.demux(audio) if packet.dts is not None)
@@ -137,9 +149,15 @@ class VideoWriter:
 
         try:
             yield
-        except av.FFmpegError as error:
-            reason = error.strerror or str(error)
-            raise VideoError(f"{self.path}: can't be written ({reason})") from error
+        except (av.FFmpegError, ValueError) as error:  # ValueError: a sound that it can't hold
+            reason = getattr(error, "strerror", None) or str(error)
+            raise VideoWriteError(f"{self.path}: can't be written ({reason})") from error
+
+    def _abandon(self) -> None:
+        with suppress(VideoWriteError), self._told():
+            self._container.close()
+        if self._source is not None:
+            self._source.close()
 
     def __enter__(self) -> Self:
         return self
@@ -153,5 +171,4 @@ class VideoWriter:
         if kind is None:
             self.close()
         else:
-            with suppress(VideoError), self._told():
-                self._container.close()
+            self._abandon()

@@ -66,6 +66,8 @@ def upsample_alpha(
         raise UpsampleError(f"no upsampling {how!r}: choose guided or bicubic")
     if image.shape[:2] == alpha.shape:
         return alpha
+    if image.shape[0] < alpha.shape[0] or image.shape[1] < alpha.shape[1]:
+        return _reduced(alpha, image.shape[:2]).clip(0, 1)  # found in an enlarged picture
     if how == "bicubic":
         return np.asarray(_resized(alpha, image.shape[:2], cubic=True)).clip(0, 1)
     return _guided(alpha, small, image)

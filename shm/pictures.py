@@ -82,11 +82,17 @@ def contact_sheet(
         draw.text((column * pitch + 4, 4), title, fill="black")
     for top, row in enumerate(rows):
         for left, pixels in enumerate(row):
-            tile = Image.fromarray(pixels).convert("RGB")
-            tile.thumbnail((side, side))
+            tile = Image.fromarray(thumbnail(pixels, side)).convert("RGB")
             y, x = (side - tile.height) // 2, (side - tile.width) // 2
             sheet.paste(tile, (left * pitch + x, _TITLE + top * pitch + y))
     return np.array(sheet)
+
+
+def thumbnail(pixels: NDArray[np.uint8], side: int = 192) -> NDArray[np.uint8]:
+    """Return a picture, (H, W) or (H, W, 3), shrunk so that no side exceeds `side` pixels."""
+    tile = Image.fromarray(pixels)
+    tile.thumbnail((side, side))
+    return np.array(tile)
 
 
 def write_grid(path: Path, rows: Sequence[PictureRow]) -> None:

@@ -12,22 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.datasets.files import write_png
-from shm.datasets.image import ImageError
+from shm.datasets.image import MAX_PIXELS
 from shm.evaluation import (
     Comparison,
-    ComparisonError,
     Scored,
     Summary,
     compare,
-    read_csv,
     score_sample,
     summarise,
     to_csv,
     to_markdown,
 )
 from shm.metrics.trimap import Confusion, confusion_matrix
-from shm.pictures import contact_sheet
-from shm.pipeline.refine import RefineError
+from shm.pictures import contact_sheet, thumbnail
+from shm.pipeline.errors import ShmError
 from shm.pipeline.values import TrimapClass
 from shm.prediction import Mode, PhotoConfig
 from shm.workflows.methods import (
@@ -62,6 +60,8 @@ class EvaluateRun:
         ``"true"``, ``"predicted"``, or ``"auto"``: predicted where the model has a T-Net.
     device, mode, max_side
         As `load_network` and `PhotoConfig` have them; without `max_side` the nets' own.
+    max_pixels : int
+        Above which a prediction is refused.
     worst : int
         How many images to keep for the sheet, those with the largest SAD.
     """
@@ -73,6 +73,7 @@ class EvaluateRun:
     device: str = "auto"
     mode: Mode = "whole"
     max_side: int | None = None
+    max_pixels: int = MAX_PIXELS
     worst: int = 0
 
 
@@ -103,19 +104,15 @@ class Evaluation:
             for name, found in self.scored.items()
         }
 
-    def against(self, path: Path) -> Comparison:
-        """Compare the first method with the first one of a table that ``--csv`` wrote.
+    def against(self, theirs: Sequence[Scored]) -> Comparison:
+        """Compare the first method with another on the same images.
 
         Raises
         ------
         ComparisonError
-            It can't be read, or is of other images.
+            It was scored on others.
         """
-        theirs = next(iter(read_csv(path).values()))
-        try:
-            return compare(self.scored[self.first], theirs)
-        except ComparisonError as error:
-            raise ComparisonError(f"{path}: {error}") from error
+        return compare(self.scored[self.first], theirs)
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary for ``--json``: the first method's figures, then the others'."""
@@ -143,7 +140,8 @@ class Evaluation:
 def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> Evaluation:
     """Score a model, or predictions, and baselines on images whose mattes are known.
 
-    Images that a method can't score are noted and counted; the others go on.
+    An image that one of the methods can't score counts for none of them, so that their figures are
+    of the same images; it is noted, and the others go on.
 
     Raises
     ------
@@ -164,18 +162,16 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
                 for name, method in methods.items():
                     predicted = next((each.trimap for each in guesses.values()), None)
                     guesses[name] = method(truth, predicted)
-            except (ImageError, RefineError) as error:
-                source = str(error.path) if isinstance(error, ImageError) else truth.id
-                failed.append((source, str(error)))
-                note(f"  {error}" if isinstance(error, ImageError) else f"  {source}: {error}")
+                figures = {name: _scored(truth, guess) for name, guess in guesses.items()}
+            except MethodError:
+                raise
+            except (ShmError, OSError, MemoryError) as error:
+                failed.append((truths.label(index), str(error) or "it does not fit in memory"))
+                note(f"  {failed[-1][0]}: {failed[-1][1]}")
                 bar.advance(rejected=1)
                 continue
-            for name, guess in guesses.items():
-                scored[name].append(
-                    score_sample(
-                        truth.id, guess.alpha, truth.alpha, truth.trimap, group=truth.group
-                    )
-                )
+            for name, found in figures.items():
+                scored[name].append(found)
             first = next(iter(guesses.values()))
             if first.trimap is not None and truth.trimap is not None:
                 confusion += confusion_matrix(first.trimap, truth.trimap)
@@ -194,6 +190,10 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
     )
 
 
+def _scored(truth: Truth, guess: Guess) -> Scored:
+    return score_sample(truth.id, guess.alpha, truth.alpha, truth.trimap, group=truth.group)
+
+
 def _methods(run: EvaluateRun) -> tuple[dict[str, Method], str]:
     """Return the methods by name, and whether their trimaps are ``"predicted"`` or ``"true"``."""
     unknown = [name for name in run.baselines if name not in BASELINES]
@@ -204,7 +204,7 @@ def _methods(run: EvaluateRun) -> tuple[dict[str, Method], str]:
     found: dict[str, Method] = {}
     trimap = "true"
     if run.predictions is not None:
-        found[PREDICTIONS] = Predictions(run.predictions)
+        found[PREDICTIONS] = Predictions(run.predictions, run.max_pixels)
     if run.model is not None:
         loaded = load_network(run.model, NetsConfig(device=run.device))
         network = loaded.network
@@ -228,7 +228,7 @@ def _pictures(truth: Truth, guesses: Mapping[str, Guess]) -> tuple[NDArray[np.ui
     first = next(iter(guesses.values()))
     started = first.trimap if first.trimap is not None else truth.trimap
     shown = (truth.image, truth.trimap, started, *(g.alpha for g in guesses.values()), truth.alpha)
-    return tuple(nothing if each is None else eight_bits(each) for each in shown)
+    return tuple(thumbnail(nothing if each is None else eight_bits(each)) for each in shown)
 
 
 def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """A checkpoint out as files that other programs run, checked before they are written."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +10,30 @@ import torch
 
 from shm import __version__
 from shm.checkpoint import load_model, read_metadata, resolve
-from shm.exporting import Parity, check_parity, graphs_of, model_card, write_onnx, write_program
-from shm.exporting.write import exported, write
+from shm.datasets.files import write_bytes
+from shm.exporting import (
+    Parity,
+    check_parity,
+    check_program,
+    graphs_of,
+    model_card,
+    write_onnx,
+    write_program,
+)
+from shm.exporting.graphs import GRAPHS
+from shm.exporting.write import exported
 from shm.inference import MAX_SIDE
 from shm.models import SemanticHumanMatting
 from shm.prediction.onnx import FORMAT
 from shm.workflows.progress import progress
 
-FORMATS = ("onnx", "program")
+CARD = "MODEL_CARD.md"
+"""What stands beside the files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """The files that were written, and how far each ONNX file's answers are from the nets'."""
+    """The files that were written, and how far each one's answers are from the nets'."""
 
     files: tuple[Path, ...]
     parity: dict[str, list[Parity]]
@@ -42,7 +54,8 @@ def export_nets(
 ) -> Exported:
     """Write a checkpoint's graphs and their model card into a folder.
 
-    Each ONNX file is compared with the nets at three sizes, and written only if it answers alike.
+    Each file is compared with the nets at three sizes, and written only if it answers alike. What
+    an earlier export left in the folder is deleted.
 
     Raises
     ------
@@ -61,6 +74,7 @@ def export_nets(
         "trusts_trimap": model.fusion if isinstance(model, SemanticHumanMatting) else True,
         "phase": metadata.phase,
         "step": metadata.step,
+        "weights": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
     contents: dict[str, bytes] = {}
     parity: dict[str, list[Parity]] = {}
@@ -69,7 +83,10 @@ def export_nets(
         for name, graph in graphs.items():
             program = exported(graph)
             if "program" in formats:
-                contents[f"{name}.pt2"] = write_program(program)
+                made = f"{name}.pt2"
+                contents[made] = write_program(program)
+                parity[made] = check_program(graph, contents[made], made)
+                note(f"{made}: as the nets, but for {', '.join(map(str, parity[made]))}")
                 bar.advance()
             if "onnx" in formats:
                 made = f"{name}.onnx"
@@ -84,7 +101,10 @@ def export_nets(
         max_side=max_side,
         version=__version__,
     )
-    contents["README.md"] = card.encode()
+    contents[CARD] = card.encode()
+    for name in GRAPHS:
+        for suffix in (".onnx", ".pt2"):  # of an earlier export: other nets than these
+            (target / f"{name}{suffix}").unlink(missing_ok=True)
     for name, content in contents.items():
-        write(target / name, content)
+        write_bytes(target / name, content)
     return Exported(files=tuple(target / name for name in contents), parity=parity)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from shm.datasets.image import Annotation, ImageError
+from shm.datasets.image import MAX_PIXELS, Annotation, ImageError
 from shm.datasets.layouts.roles import role_of
 from shm.pipeline.errors import ShmError
 from shm.pipeline.refine import SOLVERS, refine_alpha
@@ -15,7 +15,7 @@ from shm.pipeline.trimap import middle_line
 from shm.pipeline.values import Trimap
 from shm.prediction import PhotoConfig, predict_photos
 from shm.prediction.network import Network
-from shm.workflows.truth import Truth, pictures_by_name, read_alpha
+from shm.workflows.truth import Truth, pictures_by_name, read_prediction
 
 
 class MethodError(ShmError, ValueError):
@@ -98,8 +98,8 @@ class Predictions:
         The folder is missing or empty.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, max_pixels: int = MAX_PIXELS) -> None:
+        self._folder, self._max_pixels = folder, max_pixels
         self._files = pictures_by_name(folder)
 
     def __call__(self, truth: Truth, trimap: Trimap | None = None) -> Guess:  # noqa: ARG002
@@ -110,10 +110,10 @@ class Predictions:
         ImageError
             It is missing, can't be read, or is of another size.
         """
-        file = self._files.get(role_of(truth.id + ".png").keys[-1])
+        file = self._files.get(truth.key or role_of(truth.id + ".png").keys[-1])
         if file is None:
             raise ImageError(f"{self._folder}: no prediction of {truth.id!r}", self._folder)
-        alpha = read_alpha(file)
+        alpha = read_prediction(file, self._max_pixels)
         if alpha.shape != truth.alpha.shape:
             own, true = alpha.shape, truth.alpha.shape
             raise ImageError(

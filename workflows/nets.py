@@ -72,7 +72,7 @@ def load_network(name: str, config: NetsConfig | None = None) -> LoadedNets:
     device = choose_device(config.device)
     path = Path(name)
     if path.suffix == ".onnx" or (path.is_dir() and any(path.glob("*.onnx"))):
-        return _exported(path, device)
+        return _exported(path, device, config)
     precision = choose_precision(config.precision, device)
     if name.startswith(UNTRAINED):
         model, max_side = _untrained(name.removeprefix(UNTRAINED))
@@ -91,16 +91,23 @@ def load_network(name: str, config: NetsConfig | None = None) -> LoadedNets:
     )
 
 
-def _exported(path: Path, device: torch.device) -> LoadedNets:
-    from shm.prediction.onnx import OnnxNetwork
+def _exported(path: Path, device: torch.device, config: NetsConfig) -> LoadedNets:
+    from shm.prediction.onnx import OnnxError, OnnxNetwork
 
+    if config.precision not in ("auto", "fp32"):
+        raise OnnxError(f"{path}: exported nets run in fp32, not {config.precision}")
     network = OnnxNetwork(path, device)
+    on_gpu = network.provider == "CUDAExecutionProvider"
+    if config.device.startswith("cuda") and not on_gpu:
+        raise OnnxError(
+            f"{path}: this onnxruntime has no CUDA: install onnxruntime-gpu, or leave --device out"
+        )
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in network.files)).hexdigest()
     return LoadedNets(
         network=network,
         max_side=network.metadata["max_side"],
         digest=digest,
-        told=f"onnxruntime on {_called(device)}",
+        told=f"onnxruntime on {_called(device if on_gpu else torch.device('cpu'))}",
     )
 
 

@@ -10,7 +10,9 @@ from shm.datasets.image import (
     MAX_PIXELS,
     Annotation,
     ImageError,
+    has_alpha,
     read_annotation,
+    read_cutout,
     read_photo,
 )
 from shm.datasets.layouts.roles import Key, role_of
@@ -37,6 +39,8 @@ class Truth:
         Its name: in a folder the path below it, without the suffix.
     group : str
         Who is on it.
+    key : Key, optional
+        What predictions of it are found by; a store's samples have none but their ids.
     alpha : uint8 or uint16 (H, W)
     image : uint8 (H, W, 3), optional
     trimap : uint8 (H, W), optional
@@ -46,6 +50,7 @@ class Truth:
     id: str
     group: str
     alpha: Annotation
+    key: Key | None = None
     image: RgbImage | None = None
     trimap: Trimap | None = None
 
@@ -60,8 +65,12 @@ class Truths(Protocol):
 
     def __len__(self) -> int: ...
 
+    def label(self, index: int) -> str:
+        """Say which one that is."""
+        ...
+
     def read(self, index: int) -> Truth:
-        """Read one of them; raises `ImageError` where it can't be."""
+        """Read one of them; raises a `ShmError` where it can't be."""
         ...
 
 
@@ -82,6 +91,10 @@ class StoreTruths:
     def __len__(self) -> int:
         return len(self._slots)
 
+    def label(self, index: int) -> str:
+        """Return the sample's id."""
+        return str(self._store.record(self._slots[index])["id"])
+
     def read(self, index: int) -> Truth:
         """Read a sample.
 
@@ -93,7 +106,13 @@ class StoreTruths:
         slot = self._slots[index]
         record = self._store.record(slot)
         pixels = self._store.read(slot, record, ("image", "alpha", "trimap"))
-        return Truth(id=record["id"], group=record["group"], **pixels)
+        return Truth(
+            id=record["id"],
+            group=record["group"],
+            alpha=pixels["alpha"],
+            image=pixels["image"],
+            trimap=pixels["trimap"],
+        )
 
 
 class FolderTruths:
@@ -126,6 +145,7 @@ class FolderTruths:
         self._alphas = pictures_by_name(alphas)
         self._trimaps = None if trimaps is None else pictures_by_name(trimaps)
         self._images = None if images is None else pictures_by_name(images)
+        self._files = list(self._alphas.items())
         for what, folder, there in (
             ("trimap", trimaps, self._trimaps),
             ("image", images, self._images),
@@ -140,6 +160,10 @@ class FolderTruths:
     def __len__(self) -> int:
         return len(self._alphas)
 
+    def label(self, index: int) -> str:
+        """Return the alpha's file."""
+        return str(self._files[index][1])
+
     def read(self, index: int) -> Truth:
         """Read an alpha and what belongs to it.
 
@@ -148,7 +172,7 @@ class FolderTruths:
         ImageError
             One of the files can't be read, or is of another size; the message names it.
         """
-        key, path = list(self._alphas.items())[index]
+        key, path = self._files[index]
         name = name_of(key)
         alpha = read_alpha(path, self._max_pixels)
         trimap = image = None
@@ -160,11 +184,25 @@ class FolderTruths:
             with naming(str(file)):
                 image = read_photo(file, max_pixels=self._max_pixels)
             _check_size(file, image.shape[:2], path, alpha.shape)
-        return Truth(id=name, group=name, alpha=alpha, image=image, trimap=trimap)
+        return Truth(id=name, group=name, key=key, alpha=alpha, image=image, trimap=trimap)
+
+
+def read_prediction(path: Path, max_pixels: int = MAX_PIXELS) -> Annotation:
+    """Read a predicted alpha as it stands there: uint8 or uint16 (H, W), of a cut-out its alpha.
+
+    Raises
+    ------
+    ImageError
+        The file can't be read; the message names it.
+    """
+    with naming(str(path)):
+        if has_alpha(path, max_pixels=max_pixels):
+            return read_cutout(path, max_pixels=max_pixels)[1]
+        return read_annotation(path, max_pixels=max_pixels)
 
 
 def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> Annotation:
-    """Read an alpha at its own depth: uint8 or uint16 (H, W); of {0, 1} full scale is made.
+    """Read a true alpha at its own depth: uint8 or uint16 (H, W); of {0, 1} full scale is made.
 
     Raises
     ------

@@ -7,8 +7,10 @@ import click
 from shm.commands.options import ANY_PATH, JSON, MAX_MEGAPIXELS, print_json, read_store, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from shm.evaluation import Scored
     from shm.workflows.evaluate import Evaluation
     from shm.workflows.truth import Truths
 
@@ -73,6 +75,10 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
     """  # noqa: D301
     from shm.workflows.evaluate import EvaluateRun, evaluate
 
+    theirs = _earlier(options["against"])
+    for name in ("csv_path", "markdown", "sheet"):
+        if options[name] is not None and options[name].is_dir():
+            raise click.UsageError(f"{options[name]} is a folder: name a file")
     model, truths = _sides(model_and_store, options)
     run = EvaluateRun(
         model=model,
@@ -81,11 +87,12 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
         trimap=options["trimap"],
         device=options["device"],
         max_side=options["max_side"],
+        max_pixels=options["max_megapixels"] * 1_000_000,
         worst=options["worst"] if options["sheet"] else 0,
     )
     found = evaluate(truths, run, say)
     _write(found, options)
-    compared = None if options["against"] is None else found.against(options["against"])
+    compared = None if theirs is None else found.against(theirs)
     if options["as_json"]:
         more = {} if compared is None else {"against": compared.as_json()}
         print_json(found.as_json() | more)
@@ -100,6 +107,13 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
     if found.failed:
         say(f"{len(found.failed)} images could not be scored")
         raise click.exceptions.Exit(1)
+
+
+def _earlier(path: "Path | None") -> "Sequence[Scored] | None":
+    """Read what to compare with, before anything is scored, or written in its place."""
+    from shm.evaluation import read_csv
+
+    return None if path is None else next(iter(read_csv(path).values()))
 
 
 def _sides(words: tuple[str, ...], options: dict[str, Any]) -> "tuple[str | None, Truths]":
@@ -132,9 +146,11 @@ def _sides(words: tuple[str, ...], options: dict[str, Any]) -> "tuple[str | None
 
 
 def _write(found: "Evaluation", options: dict[str, Any]) -> None:
+    from shm.datasets.files import write_bytes
+
     for name, content in (("csv_path", found.as_csv), ("markdown", found.as_markdown)):
         path: Path | None = options[name]
         if path is not None:
-            path.write_text(content(), encoding="utf-8")
+            write_bytes(path, content().encode())
     if options["sheet"] is not None:
         found.write_sheet(options["sheet"])

@@ -22,9 +22,10 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
 def command(checkpoint: Path, folder: Path, formats: tuple[str, ...], as_json: bool) -> None:
     """Write the nets of CHECKPOINT into FOLDER, for programs that know nothing of shm.
 
-    photo.onnx takes a photo, photo-and-trimap.onnx a trimap beside it; both take any size and
-    batch. Each is compared with the nets at three sizes before it is written, and README.md says
-    what they were trained on and how good they were. `shm predict FOLDER` runs them, too.
+    photo.onnx takes a photo, photo-and-trimap.onnx a trimap beside it, the .pt2 files likewise; all
+    take any size and batch. Each is compared with the nets at three sizes before it is written, and
+    MODEL_CARD.md says what they were trained on and how good they were. `shm predict FOLDER` runs
+    the ONNX files, too.
 
     \b
     shm export runs/first exported && shm predict exported photos --out mattes

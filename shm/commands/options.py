@@ -172,7 +172,9 @@ def cluster_options(command: Command) -> Command:
 
 def print_json(value: object) -> None:
     """Print one JSON object on standard output."""
-    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(finite(value), indent=2, ensure_ascii=False, default=str)
+    # A file's name may be no text: what can't be written is told by its number.
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold

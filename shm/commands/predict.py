@@ -104,13 +104,18 @@ MACHINE = topic(
 @click.argument("model")
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "-o", "--out", required=True, metavar="FOLDER", help="Folder for the results; - for one PNG."
+    "-o",
+    "--out",
+    type=ANY_PATH,
+    required=True,
+    metavar="FOLDER",
+    help="Folder for the results; - for one PNG.",
 )
 @RESULTS
 @HOW
 @VIDEO
 @MACHINE
-def command(model: str, inputs: tuple[str, ...], out: str, **options: Any) -> None:  # noqa: ANN401
+def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> None:  # noqa: ANN401
     """Predict the mattes of INPUTS: photos, videos, folders of them, patterns, or - for a photo.
 
     Results have the input's name, folder and size, one kind in FOLDER, several each in its own
@@ -122,7 +127,7 @@ def command(model: str, inputs: tuple[str, ...], out: str, **options: Any) -> No
     """  # noqa: D301
     from shm.workflows.predict import predict
 
-    target = None if out == "-" else Path(out)
+    target = None if str(out) == "-" else out
     found = predict(model, inputs, target, _run(options), say)
     if target is not None and options["as_json"]:
         print_json(found.as_json())

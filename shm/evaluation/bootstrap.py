@@ -1,6 +1,6 @@
 """How sure a mean is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from shm.pipeline.seed import generator
 
 RESAMPLES = 2000
+AT_ONCE = 50
+"""Of them, so that memory stays small with 100,000 groups."""
+
 CONFIDENCE = 0.95
 
 
@@ -52,13 +55,14 @@ def bootstrap_mean(values: Sequence[float], groups: Sequence[str]) -> Interval:
     if len(sums) == 1:
         return Interval(mean, np.nan, np.nan)
     drawn = _draws(len(sums))
-    means = total[drawn].sum(1) / count[drawn].sum(1)
+    means = np.concatenate([total[each].sum(1) / count[each].sum(1) for each in drawn])
     tail = 50 * (1 - CONFIDENCE)  # per cent on each side
     low, high = np.percentile(means, [tail, 100 - tail])
     return Interval(mean, float(low), float(high))
 
 
-def _draws(groups: int) -> NDArray[np.integer]:
-    """Return which groups each of `RESAMPLES` repetitions of the experiment had."""
+def _draws(groups: int) -> Iterator[NDArray[np.integer]]:
+    """Yield the groups that each of `RESAMPLES` repetitions of the experiment had, in parts."""
     random = generator(0, "bootstrap", str(groups))
-    return random.integers(0, groups, (RESAMPLES, groups))
+    for _ in range(0, RESAMPLES, AT_ONCE):
+        yield random.integers(0, groups, (AT_ONCE, groups))

@@ -3,7 +3,7 @@
 from shm.exporting.card import model_card
 from shm.exporting.errors import ExportError
 from shm.exporting.graphs import graphs_of
-from shm.exporting.parity import SIZES, TOLERANCE, Parity, check_parity
+from shm.exporting.parity import SIZES, TOLERANCE, Parity, check_parity, check_program
 from shm.exporting.write import write_onnx, write_program
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ExportError",
     "Parity",
     "check_parity",
+    "check_program",
     "graphs_of",
     "model_card",
     "write_onnx",

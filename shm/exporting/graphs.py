@@ -13,6 +13,8 @@ PHOTO = "photo"
 PHOTO_AND_TRIMAP = "photo-and-trimap"
 """Names of graphs, which say what they take; files are called by them."""
 
+GRAPHS = (PHOTO, PHOTO_AND_TRIMAP)
+
 
 class Graph(nn.Module):
     """A model with the normalisation of its input.

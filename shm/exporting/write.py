@@ -6,11 +6,11 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as tracing
 
 from shm.exporting.errors import ExportError
 from shm.exporting.graphs import INPUTS, OUTPUTS, Graph, example
@@ -36,7 +36,9 @@ def exported(graph: Graph) -> ExportedProgram:
     inputs = example(graph.given, _TRACED_AT)
     free = {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}
     try:
-        with _quiet(), torch.no_grad():
+        # Else sizes that need no padding, or lie in memory otherwise than the example, are refused.
+        oblivious = tracing.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+        with _quiet(), torch.no_grad(), oblivious:
             return torch.export.export(graph, inputs, dynamic_shapes=tuple(free for _ in inputs))
     except Exception as error:  # tracing runs all of the net's code, and fails in as many ways
         raise ExportError(f"the nets can't be traced ({_brief(error)})") from error
@@ -89,14 +91,6 @@ def write_onnx(program: ExportedProgram, graph: Graph, metadata: Mapping[str, An
     entry.key, entry.value = METADATA, json.dumps(dict(metadata), sort_keys=True)
     content: bytes = proto.SerializeToString()
     return content
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 @contextmanager

@@ -120,11 +120,11 @@ class DeepImageMatting(MattingModel):
         """Predict the matte in both stages; see `MattingModel`."""
         trimap = given_trimap(image, trimap_probabilities)
         logits = self.raw_logits(image, trimap)
-        refined = torch.sigmoid(self.refined_logits(image, logits))
+        refined = torch.sigmoid(self.refined_logits(image, logits).float())
         return Prediction(
             trimap_logits=None,
             trimap=trimap,
-            raw_alpha=torch.sigmoid(logits),
+            raw_alpha=torch.sigmoid(logits.float()),
             alpha=fuse(trimap, refined),
         )
 

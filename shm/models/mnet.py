@@ -39,7 +39,7 @@ class MNet(nn.Module, ABC):
         """
         height, width = image_and_trimap.shape[-2:]
         padded = pad_to_multiple(image_and_trimap, self.stride, channels=INPUT_CHANNELS)
-        return torch.sigmoid(self.logits(padded))[..., :height, :width]
+        return torch.sigmoid(self.logits(padded).float())[..., :height, :width]
 
     @abstractmethod
     def logits(self, image_and_trimap: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Making sizes fit: nets halve their input a few times, and photos have any size."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,4 +43,6 @@ def pad_to_multiple(image: Tensor, multiple: int, *, channels: int) -> Tensor:
             f"pad it to {LEAST_SIDE} pixels a side"
         )
     more = (0, -width % multiple, 0, -height % multiple)
-    return F.pad(image, more, mode="replicate") if any(more) else image
+    # What is exported pads by nothing where nothing is to pad: a branch would be kept for ever.
+    pads = torch.compiler.is_exporting() or any(more)
+    return F.pad(image, more, mode="replicate") if pads else image

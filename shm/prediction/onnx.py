@@ -50,7 +50,11 @@ class OnnxNetwork:
         self._sessions = {
             _takes(session): session for session in map(self._open(device), self.files)
         }
-        self.metadata = _metadata(next(iter(self._sessions.values())), self.files[0])
+        known = [_metadata(*each) for each in zip(self._sessions.values(), self.files, strict=True)]
+        self.metadata = known[0]
+        if any(each["weights"] != known[0]["weights"] for each in known):
+            raise OnnxError(f"{folder}: its files are of different nets: export one into it anew")
+        self.provider: str = next(iter(self._sessions.values())).get_providers()[0]
         self.device = device
         self.needs_trimap = 1 not in self._sessions
         self.takes_trimap = 2 in self._sessions
@@ -115,7 +119,11 @@ def _metadata(session: Any, file: Path) -> dict[str, Any]:  # noqa: ANN401
     text = session.get_modelmeta().custom_metadata_map.get(METADATA)
     try:
         found = json.loads(text or "")
-        known = {"max_side": int(found["max_side"]), "trusts_trimap": bool(found["trusts_trimap"])}
+        known = {
+            "max_side": int(found["max_side"]),
+            "trusts_trimap": bool(found["trusts_trimap"]),
+            "weights": str(found["weights"]),
+        }
         if found["format"] != FORMAT:
             raise OnnxError(
                 f"{file}: of format {found['format']}, this version reads {FORMAT}: export it anew"

@@ -55,6 +55,7 @@ def predict_photos(
     config: PhotoConfig,
     *,
     trimaps: list[Trimap] | None = None,
+    batch: int = 1,
     note: Callable[[str], None] = lambda _: None,
 ) -> list[Matting]:
     """Predict photos of one size together; what doesn't fit in memory goes to tiles, which is said.
@@ -66,6 +67,8 @@ def predict_photos(
     config : PhotoConfig
     trimaps : uint8 (H, W), optional
         One for each, in T-Net's place.
+    batch : int
+        Tiles at once.
     note : callable
         Told where memory did not suffice.
 
@@ -86,7 +89,7 @@ def predict_photos(
     if trimaps is not None and not network.takes_trimap:
         raise PhotoError("it is a T-Net alone, and has no use for a trimap: give one with M-Net")
     if config.mode == "tiles":
-        return _in_tiles(network, images, config, trimaps)
+        return _in_tiles(network, images, config, trimaps, batch)
     size = (images[0].shape[0], images[0].shape[1])
     small = working_size(size, config.max_side, enlarge=config.mode == "resize")
     try:
@@ -112,11 +115,15 @@ def predict_photos(
             f"out of memory at {_told(small)}, and a T-Net alone sees no tiles: give --max-side"
         )
     note(f"out of memory at {_told(small)}: going on in tiles of {config.tiles.side} pixels")
-    return _in_tiles(network, images, config, trimaps)
+    return _in_tiles(network, images, config, trimaps, 1)
 
 
 def _in_tiles(
-    network: Network, images: list[RgbImage], config: PhotoConfig, trimaps: list[Trimap] | None
+    network: Network,
+    images: list[RgbImage],
+    config: PhotoConfig,
+    trimaps: list[Trimap] | None,
+    batch: int,
 ) -> list[Matting]:
     try:
         return [
@@ -126,6 +133,7 @@ def _in_tiles(
                 max_side=config.max_side,
                 trimap=None if trimaps is None else trimaps[at],
                 config=config.tiles,
+                batch=batch,
             )
             for at, image in enumerate(images)
         ]
@@ -168,10 +176,12 @@ def is_out_of_memory(error: BaseException) -> bool:
         "out of memory",
         "can't allocate memory",
         "failed to allocate",
+        "insufficient memory",
         "bad_alloc",
         "bad alloc",
     )
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    # onnxruntime's and OpenCV's errors are of kinds of their own.
+    return any(word in str(error).lower() for word in words) and not isinstance(error, ShmError)
 
 
 def _told(size: Size) -> str:

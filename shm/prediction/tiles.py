@@ -1,6 +1,6 @@
 """A large photo at its own size, tile by tile: T-Net sees the whole, M-Net every hair."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,6 @@ def predict_in_tiles(
     trimap: Trimap | None = None,
     config: TilesConfig | None = None,
     batch: int = 1,
-    advance: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Matting:
     """Predict a photo at its own size.
 
@@ -76,8 +75,6 @@ def predict_in_tiles(
     config : TilesConfig, optional
     batch : int
         Tiles at once.
-    advance : callable
-        Told how many tiles are done, and of how many.
 
     Returns
     -------
@@ -97,7 +94,6 @@ def predict_in_tiles(
     total = np.zeros((2, *size), np.float32)
     weights = np.zeros(size, np.float32)
     classes = np.empty(size, np.uint8)
-    windows = list(tile_windows(size, config))
     waiting: list[tuple[tuple[slice, slice], Tensor, Tensor]] = []
 
     def flush() -> None:
@@ -112,7 +108,7 @@ def predict_in_tiles(
             _add(total, weights, window, size, config, (alpha, raw))
         waiting.clear()
 
-    for done, window in enumerate(windows, 1):
+    for window in tile_windows(size, config):
         if trimap is None:
             assert coarse is not None  # noqa: S101
             known = _enlarged(coarse, size, window)
@@ -128,7 +124,6 @@ def predict_in_tiles(
             waiting.append((window, padded(to_tensor(image[window])), padded(known)))
         if len(waiting) == batch:
             flush()
-        advance(done, len(windows))
     flush()
     total /= weights
     alpha, raw_alpha = total.clip(0, 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shm.datasets.video import Frame, VideoError, describe_video, read_frames
-from shm.datasets.video_writer import CODECS, VideoWriter
+from shm.datasets.video_writer import CODECS, VideoWriteError, VideoWriter
 
 RATE = Fraction(24000, 1001)
 MANY = 10**6
@@ -141,5 +141,7 @@ def test_frames_that_are_too_large_are_refused(tmp_path: Path) -> None:
 
 def test_a_container_that_can_not_hold_it_is_named(tmp_path: Path) -> None:
     video = describe_video(write(tmp_path / "a.mkv", steps(2)), max_pixels=MANY)
-    with pytest.raises(VideoError, match=r"\.mp4 can't hold rgba frames: choose of mov, webm, mkv"):
+    with pytest.raises(
+        VideoWriteError, match=r"\.mp4 can't hold rgba frames: choose of mov, webm, mkv"
+    ):
         VideoWriter(tmp_path / "out.mp4", video, "rgba")

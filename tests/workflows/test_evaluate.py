@@ -192,7 +192,8 @@ def test_nets_and_baselines_share_t_nets_trimap_and_all_is_written(
     with Image.open(files["worst.png"]) as sheet:
         assert sheet.height == 20 + 2 * 196
         assert sheet.width == 6 * 196  # image, two trimaps, two alphas, the truth
-    again = said("shm", "evaluate", "untrained:light", store, "--against", files["f.csv"])
+    both = ("--against", files["f.csv"], "--csv", files["f.csv"])  # read before it is replaced
+    again = said("shm", "evaluate", "untrained:light", store, *both)
     compared = again["against"]
     assert isinstance(compared, dict)
     assert compared["whole"]["sad"]["difference"] == 0

@@ -207,7 +207,7 @@ def test_predict_gives_back_names_folders_and_sizes(folder: Path, tmp_path: Path
     assert "8 files written, 1 failed" in done.stderr
     kinds = ("alpha", "cutout", "trimap", "composite")
     written = {f"{kind}/{name}.png" for name in ("a", "deep/b") for kind in kinds}
-    assert set(all_files(tmp_path / "out")) == written | {".shm-predict.json"}
+    assert set(all_files(tmp_path / "out")) == written | {".shm-predict.jsonl"}
     with Image.open(tmp_path / "out" / "cutout" / "a.png") as cutout:
         assert (cutout.size, cutout.mode) == ((71, 50), "RGBA")
     with Image.open(tmp_path / "out" / "alpha" / "deep" / "b.png") as alpha:

@@ -1,6 +1,7 @@
 """shm predict: photos, folders, patterns, streams and videos, as processes."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from tests.datasets.test_video import steps, write
 from tests.workflows.corpora import command, run
 
 NETS = ("shm", "predict", "untrained:light")
-RECORD = ".shm-predict.json"
+RECORD = ".shm-predict.jsonl"
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -36,6 +37,13 @@ def photos(tmp_path: Path) -> Path:
 def pixels(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
         return np.asarray(picture)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return what was made there, without the record of it."""
+    return {
+        name: content for name, content in all_files(folder).items() if not name.endswith(RECORD)
+    }
 
 
 # -------------------------------------------------------------------- inputs and names
@@ -87,14 +95,37 @@ def test_finished_results_are_kept_and_a_changed_photo_is_done_again(
 ) -> None:
     out = tmp_path / "out"
     run(*NETS, photos, "-o", out)
-    before = all_files(out)
+    before = results(out)
     (out / "a.png").unlink()
     assert "1 were finished" in run(*NETS, photos, "-o", out).stderr
-    assert all_files(out) == before
+    assert results(out) == before
     Image.fromarray(noise(50, 40, seed=1)).save(photos / "deep" / "b.png")
+    os.utime(photos / "deep" / "b.png", (0, 0))  # older than its result, and another all the same
     assert "1 were finished" in run(*NETS, photos, "-o", out).stderr
-    assert all_files(out)["deep/b.png"] != before["deep/b.png"]
+    assert results(out)["deep/b.png"] != before["deep/b.png"]
     assert "2 files written" in run(*NETS, photos, "-o", out, "--overwrite").stderr
+
+
+def test_a_line_that_a_kill_cut_short_counts_for_nothing(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(*NETS, photos, "-o", out)
+    before, record = results(out), out / RECORD
+    record.write_bytes(record.read_bytes()[:-20])
+    assert "1 were finished" in run(*NETS, photos, "-o", out).stderr
+    assert results(out) == before
+    record.write_bytes(b"{")
+    assert "add --overwrite" in run(*NETS, photos, "-o", out, code=1).stderr
+
+
+def test_no_result_lies_where_an_input_does(photos: Path) -> None:
+    before = all_files(photos)
+    assert "give another --out" in run(*NETS, photos, "-o", photos, code=1).stderr
+    told = run(*NETS, photos / "deep" / "b.png", "-o", photos / "deep", code=1).stderr
+    assert f"its result would replace {photos / 'deep' / 'b.png'}" in told
+    assert results(photos) == before
+    for _ in range(2):  # the second time there are results that fit the pattern
+        run(*NETS, f"{photos}/**/*.png", "-o", photos / "out")
+    assert set(all_files(photos / "out")) == {"deep/b.png", RECORD}
 
 
 def test_results_of_other_settings_are_not_mixed(photos: Path, tmp_path: Path) -> None:
@@ -132,6 +163,9 @@ def test_a_photo_is_put_on_each_picture_of_a_folder(photos: Path, tmp_path: Path
     run(*NETS, photos, "-o", tmp_path / "out", "--background", places)
     expected = {f"{name}/{place}.png" for name in ("a", "deep/b") for place in ("beach", "forest")}
     assert set(all_files(tmp_path / "out")) == expected | {RECORD}
+    Image.fromarray(noise(90, 90)).save(places / "beach.jpg")
+    told = run(*NETS, photos, "-o", tmp_path / "two", "--background", places, code=1).stderr
+    assert "two backgrounds are called 'beach'" in told
 
 
 def test_orientation_is_applied_and_the_colour_profile_kept(tmp_path: Path) -> None:
@@ -276,3 +310,12 @@ def test_a_video_that_ends_early_keeps_its_frames_and_is_a_failure(tmp_path: Pat
     assert "1 failed" in done.stderr
     with av.open(str(tmp_path / "out" / "cut.mp4")) as container:
         assert 5 < sum(1 for _ in container.decode(video=0)) < 40
+    assert "1 failed" in run(*NETS, clip, "-o", tmp_path / "out", code=1).stderr  # nor finished
+
+
+def test_a_sound_that_the_container_can_not_hold_is_a_line(photos: Path, tmp_path: Path) -> None:
+    clip = write(tmp_path / "clip.mp4", steps(3), sound=True)
+    options = ("--cutout", "--video", "webm")
+    done = run(*NETS, clip, photos / "a.jpg", "-o", tmp_path / "out", *options, code=1)
+    assert "partial.webm: can't be written" in done.stderr
+    assert set(all_files(tmp_path / "out")) == {"a.png", RECORD}

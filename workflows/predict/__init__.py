@@ -1,6 +1,6 @@
 """Photos and videos in, their mattes, cut-outs or composites out, by the same names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,8 +9,15 @@ from typing import Any
 from shm.datasets.image import MAX_PIXELS
 from shm.prediction import Network, PhotoConfig, PhotoError
 from shm.workflows.nets import NetsConfig, load_network
-from shm.workflows.predict.finished import is_finished, open_results
-from shm.workflows.predict.photos import Given, Photo, predict_batch, read_given, to_stdout
+from shm.workflows.predict.finished import Finished
+from shm.workflows.predict.photos import (
+    Given,
+    Photo,
+    predict_batch,
+    read_given,
+    to_stdout,
+    trimap_file,
+)
 from shm.workflows.predict.results import Wanted
 from shm.workflows.predict.sources import Failure, PredictError, Source, list_sources
 from shm.workflows.predict.videos import VideoConfig, predict_video
@@ -107,15 +114,16 @@ def predict(
     if run.trimaps is not None and not network.takes_trimap:
         raise PhotoError(f"{model} is a T-Net alone, and has no use for --trimaps")
     given = read_given(run.trimaps, sources)
-    if target is not None:
-        open_results(target, _settings(loaded.digest, config, run), overwrite=run.overwrite)
-    note(f"{model}: {loaded.told}")
     if target is None:
+        note(f"{model}: {loaded.told}")
         to_stdout(network, sources, config, run, note)
         return Predicted(written=(), finished=(), failed=failures)
-    job = _Job(network, config, run, target, given, note)
-    job.failed.extend(failures)
-    job.go(sources)
+    settings = _settings(loaded.digest, config, run)
+    with Finished(target, settings, overwrite=run.overwrite) as finished:
+        note(f"{model}: {loaded.told}")
+        job = _Job(network, config, run, target, given, finished, note)
+        job.failed.extend(failures)
+        job.go(sources)
     return Predicted(
         written=tuple(job.written), finished=tuple(job.finished), failed=tuple(job.failed)
     )
@@ -131,10 +139,11 @@ class _Job:
         run: PredictRun,
         target: Path,
         given: Given,
+        earlier: Finished,
         note: Callable[[str], None],
     ) -> None:
         self.network, self.config, self.run = network, config, run
-        self.target, self.given, self.note = target, given, note
+        self.target, self.given, self.earlier, self.note = target, given, earlier, note
         self.written: list[Path] = []
         self.finished: list[Path] = []
         self.failed: list[Failure] = []
@@ -142,27 +151,40 @@ class _Job:
 
     def go(self, sources: Sequence[Source]) -> None:
         """Predict everything; what fails is noted, and the others go on."""
+        inputs = {source.path.resolve() for source in sources}
         with progress("predict", len(sources), "photo") as bar:
             for source in sources:
                 failures = len(self.failed)
-                self._take(source)
+                self._take(source, inputs)
                 bar.advance(rejected=len(self.failed) - failures)
             self._flush()
 
-    def _take(self, source: Source) -> None:
+    def _take(self, source: Source, inputs: Collection[Path]) -> None:
         files = _files(source, self.target, self.run)
-        known = not (self.run.overwrite or source.is_standard_input)
-        if known and is_finished(source.path, files):
+        replaced = next((file for file in files if file.resolve() in inputs), None)
+        if replaced is not None:
+            self.fail(str(source.path), f"its result would replace {replaced}: give another --out")
+        elif self.earlier.has(source.path, self._made_from(source), files):
             self.finished.append(source.path)
         elif source.is_video:
             self._flush()
-            self.written += predict_video(
-                self.network, source, files, self.config, self.run, fail=self.fail, note=self.note
-            )
+            self._video(source, files)
         else:
             photo = Photo.read(source, files, self.given, self.run.max_pixels, self.fail)
             if photo is not None:
                 self._add(photo)
+
+    def _video(self, source: Source, files: Sequence[Path]) -> None:
+        failures = len(self.failed)
+        self.written += predict_video(
+            self.network, source, files, self.config, self.run, fail=self.fail, note=self.note
+        )
+        if len(self.failed) == failures:
+            self.earlier.add(source.path, self._made_from(source))
+
+    def _made_from(self, source: Source) -> list[Path]:
+        trimap = trimap_file(source, self.given)
+        return [source.path, *([] if trimap is None else [trimap])]
 
     def _add(self, photo: Photo) -> None:
         if self._waiting and not photo.fits(self._waiting[0]):
@@ -172,16 +194,21 @@ class _Job:
             self._flush()
 
     def _flush(self) -> None:
-        if self._waiting:
-            self.written += predict_batch(
-                self.network,
-                self._waiting,
-                self.config,
-                self.run.wanted,
-                fail=self.fail,
-                note=self.note,
-            )
-            self._waiting = []
+        if not self._waiting:
+            return
+        for photo, written in predict_batch(
+            self.network,
+            self._waiting,
+            self.config,
+            self.run.wanted,
+            batch=self.run.batch,
+            fail=self.fail,
+            note=self.note,
+        ):
+            self.written += written
+            if len(written) == len(photo.files) and not photo.source.is_standard_input:
+                self.earlier.add(photo.source.path, self._made_from(photo.source))
+        self._waiting = []
 
     def fail(self, source: str, reason: str) -> None:
         """Count and tell what could not be predicted."""
@@ -206,7 +233,7 @@ def _settings(digest: str, config: PhotoConfig, run: PredictRun) -> dict[str, An
         "--upsampling": config.upsampling,
         "--tile": f"{tiles.side},{tiles.overlap}" if config.mode == "tiles" else None,
         "--depth": run.wanted.depth,
-        "--background": [each.told for each in run.wanted.backdrops],
+        "--background": [[each.told, each.state] for each in run.wanted.backdrops],
         "results": list(run.wanted.kinds),
         "--trimaps": None if run.trimaps is None else str(run.trimaps),
         "--smooth": run.video.smooth,

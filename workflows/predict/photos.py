@@ -1,7 +1,7 @@
 """Photos, one batch after the other."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -67,20 +67,23 @@ def predict_batch(
     config: PhotoConfig,
     wanted: Wanted,
     *,
+    batch: int,
     fail: Fail,
     note: Callable[[str], None],
-) -> list[Path]:
-    """Predict photos of one size and write their results; return the files."""
+) -> Iterator[tuple[Photo, list[Path]]]:
+    """Predict photos of one size and write their results; yield each with the files written."""
     images = [photo.image for photo in photos]
     trimaps = [photo.trimap for photo in photos if photo.trimap is not None]
     try:
-        mattes = predict_photos(network, images, config, trimaps=trimaps or None, note=note)
-    except (ShmError, MemoryError) as error:
+        mattes = predict_photos(
+            network, images, config, trimaps=trimaps or None, batch=batch, note=note
+        )
+    except (ShmError, MemoryError, RuntimeError) as error:  # RuntimeError: what a device says
         for photo in photos:
             fail(str(photo.source.path), _reason(error))
-        return []
-    written: list[Path] = []
+        return
     for photo, matte in zip(photos, mattes, strict=True):
+        written: list[Path] = []
         try:
             results = wanted.pictures(photo.image, matte)
             for file, (kind, pixels) in zip(photo.files, results, strict=True):
@@ -89,7 +92,7 @@ def predict_batch(
                 written.append(file)
         except (ShmError, OSError, MemoryError) as error:
             fail(str(photo.source.path), _reason(error))
-    return written
+        yield photo, written
 
 
 def to_stdout(
@@ -143,14 +146,19 @@ def read_given(trimaps: Path | None, sources: Sequence[Source]) -> Given:
     return trimaps
 
 
+def trimap_file(source: Source, given: Given) -> Path | None:
+    """Return the file of a photo's trimap, where there is one."""
+    if given is None or isinstance(given, Path):
+        return given
+    return given.get(role_of(source.name.as_posix() + ".png").keys[-1])
+
+
 def _trimap_of(
     source: Source, given: Given, size: tuple[int, int], max_pixels: int
 ) -> Trimap | None:
     if given is None:
         return None
-    file = given if isinstance(given, Path) else None
-    if not isinstance(given, Path):
-        file = given.get(role_of(source.name.as_posix() + ".png").keys[-1])
+    file = trimap_file(source, given)
     if file is None:
         raise PredictError("there is no trimap of that name in --trimaps")
     with naming(str(file)):
@@ -164,6 +172,8 @@ def _trimap_of(
 def _reason(error: BaseException) -> str:
     if isinstance(error, ShmError):
         return str(error)
+    if isinstance(error, RuntimeError):
+        return " ".join(str(error).split())[:200]
     if isinstance(error, MemoryError):
         return "it does not fit in memory: give --max-side, or smaller tiles"
     file = getattr(error, "filename", None)

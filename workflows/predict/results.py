@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.datasets.image import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, image_size, read_photo
+from shm.datasets.raw import naming
 from shm.pipeline.composite import blend, centre_crop, cut_background
 from shm.pipeline.values import RgbImage
 from shm.prediction import Matting
+from shm.workflows.predict.finished import state_of
 from shm.workflows.predict.sources import PredictError
 
 Kind: TypeAlias = Literal["alpha", "raw-alpha", "trimap", "cutout", "composite"]
@@ -48,6 +50,11 @@ class Backdrop:
             return str(self.source)
         return f"#{bytes(self.source).hex()}"
 
+    @property
+    def state(self) -> list[int] | None:
+        """Size and time of change of its file: another picture makes other results."""
+        return state_of(self.source) if isinstance(self.source, Path) else None
+
     def pixels(self) -> RgbImage:
         """Return it as uint8 (H, W, 3); a colour as one pixel."""
         if isinstance(self.source, Path):
@@ -57,7 +64,8 @@ class Backdrop:
 
 @lru_cache(maxsize=2)
 def _read(path: Path, max_pixels: int) -> RgbImage:
-    return read_photo(path, max_pixels=max_pixels)
+    with naming(str(path)):
+        return read_photo(path, max_pixels=max_pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +150,11 @@ def find_backdrops(background: str, max_pixels: int) -> tuple[Backdrop, ...]:
     path = Path(background)
     files: Sequence[Path] = (path,)
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+        files = sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+        )
         if not files:
             raise PredictError(f"{path}: no photo in it to take as a background")
     for file in files:
@@ -150,4 +162,8 @@ def find_backdrops(background: str, max_pixels: int) -> tuple[Backdrop, ...]:
             image_size(file, max_pixels=max_pixels)
         except ImageError as error:
             raise PredictError(f"{file}: {error}") from error
+    stems = [file.stem for file in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise PredictError(f"{path}: two backgrounds are called {twice!r}: rename one of them")
     return tuple(Backdrop(source=file, max_pixels=max_pixels) for file in files)

@@ -1,12 +1,12 @@
 """What is to be predicted: photos and videos, in files, folders, patterns or standard input."""
 
 import glob
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from shm.datasets.image import IMAGE_SUFFIXES
+from shm.datasets.tree import list_tree
 from shm.datasets.video import VIDEO_SUFFIXES
 from shm.pipeline.errors import ShmError
 
@@ -67,21 +67,23 @@ def list_sources(
     -------
     sources : tuple of Source
     failures : tuple of Failure
-        Inputs that are missing, and those that would have another's results.
+        Inputs that are missing, pictures of kinds that are not read, and those that would have
+        another's results.
 
     Raises
     ------
     PredictError
-        There is nothing.
+        There is nothing, or results would lie among the inputs.
     """
-    found: dict[PurePath, Source] = {}
+    found: dict[tuple[PurePath, bool], Source] = {}
     failures: list[Failure] = []
     for given in inputs:
-        sources = list(_sources_of(given, target))
-        if not sources:
+        sources, refused = _sources_of(given, target)
+        failures += refused
+        if not sources and not refused:
             failures.append(Failure(source=given, reason=_nothing(given)))
         for source in sources:
-            other = found.setdefault(source.name, source)
+            other = found.setdefault((source.name, source.is_video), source)
             if other.path != source.path:
                 reason = f"would have the same results as {other.path}: predict them apart"
                 failures.append(Failure(source=str(source.path), reason=reason))
@@ -97,43 +99,56 @@ def _nothing(given: str) -> str:
     return "no file fits this pattern" if glob.has_magic(given) else "no such file or folder"
 
 
-def _sources_of(given: str, target: Path | None) -> Iterator[Source]:
+def _sources_of(given: str, target: Path | None) -> tuple[list[Source], list[Failure]]:
     path = Path(given)
     if given == STANDARD_INPUT:
-        yield Source(path=path, name=PurePath("stdin"))
-    elif path.is_dir():
-        for inside in _below(path, target):
-            yield Source(path=inside, name=inside.relative_to(path).with_suffix(""))
-    elif path.exists():
-        yield Source(path=path, name=PurePath(path.stem))
-    elif glob.has_magic(given):
-        root = Path(given[: _first_magic(given)].rpartition("/")[0])
-        for match in map(Path, sorted(glob.glob(given, recursive=True))):  # noqa: PTH207 - `**`
-            if match.is_file() and _is_media(match):
-                yield Source(path=match, name=_inside(match, root).with_suffix(""))
+        return [Source(path=path, name=PurePath("stdin"))], []
+    if path.is_dir():
+        return _below(path, target)
+    if path.exists():
+        return [Source(path=path, name=PurePath(path.stem))], []
+    return list(_matching(given, target)), []
+
+
+def _below(folder: Path, target: Path | None) -> tuple[list[Source], list[Failure]]:
+    """List a folder's photos and videos, at any depth, and what looks like one and isn't read."""
+    results = None if target is None else target.resolve()
+    if results == folder.resolve():
+        raise PredictError(
+            f"{target}: results would lie among the photos that they are of: give another --out"
+        )
+    tree = list_tree(folder)
+    videos = [name for name in tree.others if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+    sources = [
+        Source(path=folder / name, name=PurePath(name).with_suffix(""))
+        for name in sorted((*tree.images, *videos))
+        if not _lies_in(folder / name, results)
+    ]
+    refused = [
+        Failure(source=str(folder / each.source), reason=each.reason)
+        for each in tree.rejects
+        if not _lies_in(folder / each.source, results)
+    ]
+    return sources, refused
+
+
+def _matching(pattern: str, target: Path | None) -> Iterator[Source]:
+    if not glob.has_magic(pattern):
+        return
+    results = None if target is None else target.resolve()
+    root = Path(pattern[: _first_magic(pattern)].rpartition("/")[0])
+    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207 - `**`
+        if path.is_file() and _is_media(path) and not _lies_in(path, results):
+            inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+            yield Source(path=path, name=inside.with_suffix(""))
 
 
 def _first_magic(pattern: str) -> int:
     return min(pattern.find(sign) for sign in "*?[" if sign in pattern)
 
 
-def _inside(path: Path, root: Path) -> Path:
-    return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-
-
-def _below(folder: Path, target: Path | None) -> Iterator[Path]:
-    """Yield a folder's photos and videos, at any depth, in the order of their names."""
-    results = None if target is None else target.resolve()
-    for at, folders, files in os.walk(folder):
-        here = Path(at)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name).resolve() != results
-        )
-        for name in sorted(files):
-            if not name.startswith(".") and _is_media(here / name):
-                yield here / name
+def _lies_in(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.resolve().is_relative_to(folder)
 
 
 def _is_media(path: Path) -> bool:

@@ -20,7 +20,7 @@ from shm.workflows.export_nets import export_nets
 from tests.shm.prediction.networks import photo
 
 CPU = torch.device("cpu")
-ABOUT = {"format": FORMAT, "max_side": 64, "trusts_trimap": True}
+ABOUT = {"format": FORMAT, "max_side": 64, "trusts_trimap": True, "weights": "0"}
 
 
 class SmallTNet(TNet):
@@ -96,6 +96,16 @@ def test_half_of_an_export_says_what_it_lacks(folder: Path, tmp_path: Path) -> N
     assert alone.needs_trimap
 
 
+def test_halves_of_two_models_are_not_run_together(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.onnx").write_bytes((folder / "photo.onnx").read_bytes())
+    other = graphs_of(SemanticHumanMatting(None, LightMatting(LightMattingConfig(widths=(4, 8)))))
+    (name, graph), *_ = other.items()
+    about = {**ABOUT, "weights": "1"}
+    (tmp_path / f"{name}.onnx").write_bytes(write_onnx(exported(graph), graph, about))
+    with pytest.raises(OnnxError, match="its files are of different nets"):
+        OnnxNetwork(tmp_path, CPU)
+
+
 def test_what_is_no_export_of_ours_is_a_line(folder: Path, tmp_path: Path) -> None:
     content = (folder / "photo.onnx").read_bytes()
     for name, broken, told in (
@@ -127,10 +137,10 @@ def test_a_checkpoint_is_exported_with_its_card_and_programs(tmp_path: Path) -> 
     save(tmp_path / "run", "best", weights=nets.state_dict(), metadata=metadata)
     notes: list[str] = []
     found = export_nets(tmp_path / "run", tmp_path / "out", ("onnx", "program"), notes.append)
-    names = ["photo-and-trimap.pt2", "photo-and-trimap.onnx", "README.md"]
+    names = ["photo-and-trimap.pt2", "photo-and-trimap.onnx", "MODEL_CARD.md"]
     assert [file.name for file in found.files] == names
-    assert "photo-and-trimap.onnx: as the nets" in notes[0]
-    card = (tmp_path / "out" / "README.md").read_text()
+    assert [note.split(":")[0] for note in notes] == names[:2]
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
     for told in ("# dim", "Preset `mine`, seed 3", "| whole | 1.5 | 0.25 |", "## Limits"):
         assert told in card
     program = torch.export.load(str(tmp_path / "out" / names[0])).module()
