@@ -21,7 +21,7 @@ demo: $(VENV)/ready  ## Run the whole chain on the sample corpus, in ./demo
 	$(BIN)/shm demo demo
 
 test: $(VENV)/ready  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/ready  ## Lint, type-check, and check who imports whom
 	$(BIN)/ruff format --check .

@@ -18,3 +18,16 @@ settings.load_profile("same")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001
     """Run one more process than there are cores: a third of the time is waiting for others."""
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 4
+
+
+LONGEST = (
+    *("test_stores", "test_loader", "test_benchmarks", "test_golden", "test_resume", "test_phase"),
+    *("test_predict", "test_export", "test_train_ranks", "test_ranks", "test_compilation"),
+)
+"""Files of tests that take longest, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that at the end nobody waits for one of them."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from shm.datasets.damage import StoreError
 from shm.datasets.image import (
     MAX_PIXELS,
     Annotation,
@@ -92,8 +93,12 @@ class StoreTruths:
         return len(self._slots)
 
     def label(self, index: int) -> str:
-        """Return the sample's id."""
-        return str(self._store.record(self._slots[index])["id"])
+        """Return the sample's id, or its slot where its record is damaged."""
+        slot = self._slots[index]
+        try:
+            return str(self._store.record(slot)["id"])
+        except StoreError:
+            return f"slot {slot}"
 
     def read(self, index: int) -> Truth:
         """Read a sample.

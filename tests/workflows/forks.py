@@ -82,6 +82,8 @@ LEAN = (
 EVERYTHING = (
     *LEAN,
     *("shm.commands.evaluate", "shm.workflows.evaluate", "shm.workflows.engine", "s3fs"),
+    *("shm.commands.predict", "shm.workflows.predict", "av", "scipy.ndimage"),
+    *("shm.workflows.prepare", "shm.workflows.composite"),
 )
 
 PATIENCE = 300

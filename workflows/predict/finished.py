@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -89,14 +90,16 @@ class Finished:
     def add(self, source: Path, made_from: Iterable[Path]) -> None:
         """Note that all results of a source are there."""
         record = {"source": str(source.absolute()), "made from": _states(made_from)}
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        with suppress(OSError):  # a full disk: the source is done again, which does no harm
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
 
 def state_of(path: Path) -> list[int] | None:
