@@ -20,11 +20,10 @@ from shm.exporting import (
     write_onnx,
     write_program,
 )
-from shm.exporting.graphs import GRAPHS
 from shm.exporting.write import exported
 from shm.inference import MAX_SIDE
 from shm.models import SemanticHumanMatting
-from shm.prediction.onnx import FORMAT
+from shm.prediction.onnx import FORMAT, GRAPHS
 from shm.workflows.progress import progress
 
 CARD = "MODEL_CARD.md"

@@ -9,13 +9,14 @@ import numpy as np
 
 from shm.datasets.image import MAX_PIXELS, Annotation, ImageError
 from shm.datasets.layouts.roles import role_of
+from shm.datasets.named import pictures_by_name, read_prediction
 from shm.pipeline.errors import ShmError
 from shm.pipeline.refine import SOLVERS, refine_alpha
 from shm.pipeline.trimap import middle_line
 from shm.pipeline.values import Trimap
 from shm.prediction import PhotoConfig, predict_photos
 from shm.prediction.network import Network
-from shm.workflows.truth import Truth, pictures_by_name, read_prediction
+from shm.workflows.truth import Truth
 
 
 class MethodError(ShmError, ValueError):
@@ -94,7 +95,7 @@ class Predictions:
 
     Raises
     ------
-    shm.workflows.truth.TruthError
+    shm.datasets.named.NamedError
         The folder is missing or empty.
     """
 

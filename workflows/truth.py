@@ -4,24 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from shm.datasets.damage import StoreError
-from shm.datasets.image import (
-    MAX_PIXELS,
-    Annotation,
-    ImageError,
-    has_alpha,
-    read_annotation,
-    read_cutout,
-    read_photo,
-)
-from shm.datasets.layouts.roles import Key, role_of
+from shm.datasets.image import MAX_PIXELS, Annotation, ImageError, read_photo
+from shm.datasets.layouts.roles import Key
+from shm.datasets.named import name_of, pictures_by_name, read_alpha, read_trimap
 from shm.datasets.opening import open_samples, slots_of_split
 from shm.datasets.raw import naming
 from shm.datasets.storage.location import Location
-from shm.datasets.tree import list_tree
-from shm.pipeline.annotation import AnnotationError, trimap_from_annotation
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import RgbImage, Trimap
 
@@ -182,7 +171,7 @@ class FolderTruths:
         alpha = read_alpha(path, self._max_pixels)
         trimap = image = None
         if self._trimaps is not None:
-            trimap = _read_trimap(self._trimaps[key], self._max_pixels)
+            trimap = read_trimap(self._trimaps[key], max_pixels=self._max_pixels)
             _check_size(self._trimaps[key], trimap.shape, path, alpha.shape)
         if self._images is not None:
             file = self._images[key]
@@ -190,72 +179,6 @@ class FolderTruths:
                 image = read_photo(file, max_pixels=self._max_pixels)
             _check_size(file, image.shape[:2], path, alpha.shape)
         return Truth(id=name, group=name, key=key, alpha=alpha, image=image, trimap=trimap)
-
-
-def read_prediction(path: Path, max_pixels: int = MAX_PIXELS) -> Annotation:
-    """Read a predicted alpha as it stands there: uint8 or uint16 (H, W), of a cut-out its alpha.
-
-    Raises
-    ------
-    ImageError
-        The file can't be read; the message names it.
-    """
-    with naming(str(path)):
-        if has_alpha(path, max_pixels=max_pixels):
-            return read_cutout(path, max_pixels=max_pixels)[1]
-        return read_annotation(path, max_pixels=max_pixels)
-
-
-def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> Annotation:
-    """Read a true alpha at its own depth: uint8 or uint16 (H, W); of {0, 1} full scale is made.
-
-    Raises
-    ------
-    ImageError
-        The file can't be read; the message names it.
-    """
-    with naming(str(path)):
-        values = read_annotation(path, max_pixels=max_pixels)
-    return values * np.iinfo(values.dtype).max if values.max() <= 1 else values
-
-
-def pictures_by_name(folder: Path) -> dict[Key, Path]:
-    """Find a folder's pictures, at any depth, by what `role_of` leaves of their names.
-
-    Raises
-    ------
-    TruthError
-        The folder is missing, has no pictures, or has two of one name.
-    """
-    if not folder.is_dir():
-        raise TruthError(f"{folder}: no such folder")
-    tree = list_tree(folder)
-    if tree.rejects:
-        raise TruthError(f"{folder / tree.rejects[0].source}: {tree.rejects[0].reason}")
-    found: dict[Key, Path] = {}
-    for image in tree.images:
-        key = role_of(image).keys[-1]
-        if key in found:
-            raise TruthError(f"{folder / image} and {found[key]} have the same name: keep one")
-        found[key] = folder / image
-    if not found:
-        raise TruthError(f"{folder}: no picture in it")
-    return found
-
-
-def name_of(key: Key) -> str:
-    """Return a picture's name: its folders and stem."""
-    folders, stem = key
-    return "/".join((*folders, stem))
-
-
-def _read_trimap(path: Path, max_pixels: int) -> Trimap:
-    with naming(str(path)):
-        values = read_annotation(path, max_pixels=max_pixels)
-    try:
-        return trimap_from_annotation(values)
-    except AnnotationError as error:
-        raise ImageError(f"{path}: {error}", path) from error
 
 
 def _check_size(path: Path, own: tuple[int, ...], alpha: Path, size: tuple[int, ...]) -> None:

@@ -5,15 +5,10 @@ from torch import Tensor, nn
 
 from shm.models import MattingModel, SemanticHumanMatting
 from shm.models.imagenet import normalise
+from shm.prediction.onnx import PHOTO, PHOTO_AND_TRIMAP
 
 INPUTS = ("image", "trimap")
 OUTPUTS = ("alpha", "raw_alpha", "trimap_probabilities")
-
-PHOTO = "photo"
-PHOTO_AND_TRIMAP = "photo-and-trimap"
-"""Names of graphs, which say what they take; files are called by them."""
-
-GRAPHS = (PHOTO, PHOTO_AND_TRIMAP)
 
 
 class Graph(nn.Module):

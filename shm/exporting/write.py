@@ -14,12 +14,10 @@ from torch.fx.experimental import _config as tracing
 
 from shm.exporting.errors import ExportError
 from shm.exporting.graphs import INPUTS, OUTPUTS, Graph, example
+from shm.prediction.onnx import METADATA
 
 OPSET = 18
 """The oldest that has what the nets need: more programs run it."""
-
-METADATA = "shm"
-"""Key of the metadata in an ONNX file: JSON, see `shm.prediction.onnx`."""
 
 _TRACED_AT = (97, 213)
 """Multiples of no net's stride: padding, which other sizes need, is traced, too."""

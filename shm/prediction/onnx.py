@@ -11,11 +11,14 @@ from torch import Tensor
 from shm.pipeline.errors import ShmError
 from shm.prediction.network import Output
 
-PHOTO = "photo.onnx"
-PHOTO_AND_TRIMAP = "photo-and-trimap.onnx"
-"""Files of an exported model: what takes a photo alone, and what takes a trimap beside it."""
+PHOTO = "photo"
+PHOTO_AND_TRIMAP = "photo-and-trimap"
+GRAPHS = (PHOTO, PHOTO_AND_TRIMAP)
+"""Names of an exported model's graphs, which say what they take; files are called by them."""
 
 METADATA = "shm"
+"""Key of what an ONNX file of ours tells of itself: JSON."""
+
 FORMAT = 1
 
 
@@ -41,12 +44,12 @@ class OnnxNetwork:
 
     def __init__(self, path: Path, device: torch.device) -> None:
         folder = path if path.is_dir() else path.parent
-        wanted = [PHOTO, PHOTO_AND_TRIMAP] if path.is_dir() else [path.name]
-        if path.name == PHOTO:
-            wanted.append(PHOTO_AND_TRIMAP)  # its other half, where it was not left behind
+        whole = [f"{name}.onnx" for name in GRAPHS]
+        # Of a photo's graph the other half is taken, too, where it was not left behind.
+        wanted = whole if path.is_dir() or path.name == whole[0] else [path.name]
         self.files = [folder / name for name in wanted if (folder / name).is_file()]
         if not self.files:
-            raise OnnxError(f"{path}: no {PHOTO} or {PHOTO_AND_TRIMAP} there")
+            raise OnnxError(f"{path}: no {' or '.join(whole)} there")
         self._sessions = {
             _takes(session): session for session in map(self._open(device), self.files)
         }

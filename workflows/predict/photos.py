@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from shm.datasets.files import png_bytes, write_png
-from shm.datasets.image import ImageError, read_annotation, read_photo
+from shm.datasets.image import ImageError, read_photo
 from shm.datasets.layouts.roles import Key, role_of
+from shm.datasets.named import pictures_by_name, read_trimap
 from shm.datasets.profile import rgb_profile
-from shm.datasets.raw import naming
-from shm.pipeline.annotation import AnnotationError, fit_annotation, trimap_from_annotation
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import RgbImage, Trimap
 from shm.prediction import Network, PhotoConfig, predict_photos
 from shm.workflows.predict.results import Wanted
 from shm.workflows.predict.sources import PredictError, Source
-from shm.workflows.truth import pictures_by_name
 
 if TYPE_CHECKING:
     from shm.workflows.predict import PredictRun
@@ -161,12 +159,7 @@ def _trimap_of(
     file = trimap_file(source, given)
     if file is None:
         raise PredictError("there is no trimap of that name in --trimaps")
-    with naming(str(file)):
-        values = read_annotation(file, max_pixels=max_pixels)
-        try:
-            return trimap_from_annotation(fit_annotation(values, size))
-        except AnnotationError as error:
-            raise ImageError(str(error), file) from error
+    return read_trimap(file, size, max_pixels)
 
 
 def _reason(error: BaseException) -> str:

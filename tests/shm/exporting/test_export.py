@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from shm.checkpoint import Metadata, save
 from shm.exporting import SIZES, TOLERANCE, ExportError, check_parity, graphs_of, write_onnx
-from shm.exporting.write import METADATA, exported
+from shm.exporting.write import exported
 from shm.models import MattingModel, ModelConfig, SemanticHumanMatting, TNet, build_model
 from shm.models.light import LightMatting, LightMattingConfig
 from shm.models.pspnet import RegionMeans
 from shm.prediction import PhotoConfig, TorchNetwork, predict_photos
-from shm.prediction.onnx import FORMAT, OnnxError, OnnxNetwork
+from shm.prediction.onnx import FORMAT, METADATA, OnnxError, OnnxNetwork
 from shm.workflows.export_nets import export_nets
 from tests.shm.prediction.networks import photo
 
