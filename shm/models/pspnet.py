@@ -181,7 +181,8 @@ class PSPNet(TNet):
 
     def coarse_logits(self, image: Tensor, *, auxiliary: bool) -> tuple[Tensor, Tensor | None]:
         """Return logits at an eighth of the size; see `TNet`."""
-        if image.shape[0] < 2 and self.pyramid.normalises_alone:
+        # In evaluation the batch is not looked at: an export would take it for a condition.
+        if self.pyramid.normalises_alone and image.shape[0] < 2:
             raise ModelError(
                 f"{self.name} can't train on a batch of 1: its coarsest pyramid level leaves a "
                 "single value to normalise; give batches of 2 or more (a larger batch, fewer parts "
