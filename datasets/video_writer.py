@@ -53,6 +53,9 @@ CODECS: dict[tuple[Kind, str], _Codec] = {
 
 _MUXERS = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "webm": "webm"}
 
+_GROWING = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
+"""Fragments of a second, which become an ordinary file in the end."""
+
 _FORMATS: dict[Kind, str] = {"grey": "gray", "grey16": "gray16le", "rgb": "rgb24", "rgba": "rgba"}
 
 
@@ -72,6 +75,9 @@ class VideoWriter:
     kind : str
         What a pixel holds: ``"grey"``, ``"grey16"``, ``"rgb"`` or ``"rgba"``.
     sound : bool
+    growing : bool
+        Whether what was written can be played before `close`, and after a kill; MP4 and QuickTime
+        else keep their table of contents for the end.
 
     Raises
     ------
@@ -79,7 +85,9 @@ class VideoWriter:
         The container has no way to hold that, or its sound, or the disk refuses.
     """
 
-    def __init__(self, path: Path, like: Video, kind: Kind, *, sound: bool = False) -> None:
+    def __init__(
+        self, path: Path, like: Video, kind: Kind, *, sound: bool = False, growing: bool = False
+    ) -> None:
         import av
 
         suffix = path.suffix.removeprefix(".")
@@ -89,9 +97,13 @@ class VideoWriter:
             raise VideoWriteError(f"{path}: .{suffix} can't hold {kind} frames: choose of {able}")
         self.path, self._like, self._kind = path, like, kind
         with self._told():
-            self._container = av.open(str(path), "w", format=_MUXERS[suffix])
+            options = _GROWING if growing else {}
+            self._container = av.open(str(path), "w", format=_MUXERS[suffix], options=options)
+        at_once = {"tune": "zerolatency"} if growing and codec.name == "libx264" else {}
         # Which kind of stream it is PyAV's types can't tell from the codec's name.
-        stream: Any = self._container.add_stream(codec.name, rate=like.rate, options=codec.options)
+        stream: Any = self._container.add_stream(
+            codec.name, rate=like.rate, options=codec.options | at_once
+        )
         stream.height, stream.width = like.size
         even = like.size[0] % 2 == like.size[1] % 2 == 0
         # Halved colour needs even sides; where they are odd, it stays whole. VP9 pads by itself.

@@ -64,7 +64,7 @@ class TopicCommand(click.Command):
         topics: dict[str, list[tuple[str, str]]] = {"Options": []}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(param, click.Option):
                 topics.setdefault(_TOPICS.get(id(param), "Options"), []).append(record)
         for name, records in topics.items():
             with formatter.section(name):

@@ -66,7 +66,7 @@ HOW = topic(
     MAX_MEGAPIXELS,
 )
 VIDEO = topic(
-    "Videos",
+    "Videos, and cameras",
     click.option(
         "--smooth",
         type=FiniteRange(0, 0.95),
@@ -79,6 +79,24 @@ VIDEO = topic(
         type=click.Choice(["auto", "mp4", "mkv", "mov", "webm"]),
         default="auto",
         help="Container; auto: mp4, but mov for cut-outs, mkv (lossless) for 16 bits.",
+    ),
+)
+CAMERA = topic(
+    "Camera",
+    click.option(
+        "--camera",
+        metavar="N|ADDRESS|browser",
+        help="Show this camera's mattes, in place of INPUTS. Stills and recordings go to FOLDER, "
+        "each beside its photo.",
+    ),
+    click.option(
+        "--preview",
+        type=click.Choice(["auto", "window", "page"]),
+        default="auto",
+        help="auto: a window where OpenCV has one, else a page on this machine.",
+    ),
+    click.option(
+        "--port", type=click.IntRange(0, 65535), default=8400, help="Of the page; 0: any."
     ),
 )
 MACHINE = topic(
@@ -102,7 +120,7 @@ MACHINE = topic(
 
 @click.command(cls=TopicCommand)
 @click.argument("model")
-@click.argument("inputs", nargs=-1, required=True)
+@click.argument("inputs", nargs=-1)
 @click.option(
     "-o",
     "--out",
@@ -114,9 +132,10 @@ MACHINE = topic(
 @RESULTS
 @HOW
 @VIDEO
+@CAMERA
 @MACHINE
 def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> None:  # noqa: ANN401
-    """Predict the mattes of INPUTS: photos, videos, folders of them, patterns, or - for a photo.
+    """Predict mattes of INPUTS: photos, videos, folders of them, patterns, or - for a photo.
 
     Results have the input's name, folder and size, one kind in FOLDER, several each in its own
     below. What fails is named, the others go on; run again, it carries on.
@@ -124,10 +143,16 @@ def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> N
     \b
     shm predict runs/first photos -o mattes
     shm predict runs/first a.jpg b.jpg c.jpg -o cut --cutout
+    shm predict runs/first --camera 0 -o shots --background beach.jpg
     """  # noqa: D301
     from shm.workflows.predict import predict
 
     target = None if str(out) == "-" else out
+    if options["camera"] is not None:
+        _watch(model, inputs, target, options)
+        return
+    if not inputs:
+        raise click.UsageError("Missing INPUTS: give photos, videos or folders, or --camera.")
     found = predict(model, inputs, target, _run(options), say)
     if target is not None and options["as_json"]:
         print_json(found.as_json())
@@ -136,6 +161,25 @@ def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> N
         say(f"{out}: {len(found.written)} files written, {len(found.failed)} failed{finished}")
     if found.failed:
         raise click.exceptions.Exit(1)
+
+
+def _watch(
+    model: str, inputs: tuple[str, ...], target: Path | None, options: Mapping[str, Any]
+) -> None:
+    from shm.workflows.predict.camera import CameraConfig, predict_camera
+
+    if inputs or target is None or options["trimaps"] is not None:
+        raise click.UsageError(
+            "--camera goes without INPUTS and --trimaps, and with a folder --out."
+        )
+    config = CameraConfig(
+        camera=options["camera"], preview=options["preview"], port=options["port"]
+    )
+    found = predict_camera(model, target, config, _run(options), say)
+    if options["as_json"]:
+        print_json(found.as_json())
+    else:
+        say(f"{target}: {len(found.written)} files kept")
 
 
 def _run(options: Mapping[str, Any]) -> "PredictRun":

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from shm.datasets.image import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, image_size, read_photo
 from shm.datasets.raw import naming
 from shm.pipeline.composite import blend, centre_crop, cut_background
-from shm.pipeline.values import RgbImage
+from shm.pipeline.values import RgbImage, Size
 from shm.prediction import Matting
 from shm.workflows.predict.finished import state_of
 from shm.workflows.predict.sources import PredictError
 
-Kind: TypeAlias = Literal["alpha", "raw-alpha", "trimap", "cutout", "composite"]
+Kind: TypeAlias = Literal["photo", "alpha", "raw-alpha", "trimap", "cutout", "composite"]
 
 KINDS: tuple[Kind, ...] = ("alpha", "raw-alpha", "trimap", "cutout", "composite")
+"""What can be asked for."""
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -75,9 +76,9 @@ class Wanted:
     Parameters
     ----------
     kinds : strings
-        ``"alpha"``, ``"raw-alpha"`` (M-Net's, before it is fused with the trimap), ``"trimap"``
-        (T-Net's), ``"cutout"`` (RGBA, with the old background's colour taken out) and
-        ``"composite"``.
+        ``"photo"`` (the picture itself, which a camera doesn't keep), ``"alpha"``, ``"raw-alpha"``
+        (M-Net's, before it is fused with the trimap), ``"trimap"`` (T-Net's), ``"cutout"``
+        (RGBA, with the old background's colour taken out) and ``"composite"``.
     depth : int
         Bits of an alpha, 8 or 16.
     backdrops : tuple of Backdrop
@@ -109,7 +110,9 @@ class Wanted:
 
             foreground = estimate_foreground(image, alpha)
         for kind in self.kinds:
-            if kind == "alpha":
+            if kind == "photo":
+                yield kind, image
+            elif kind == "alpha":
                 yield kind, quantised(matte.alpha, self.depth)
             elif kind == "raw-alpha":
                 yield kind, quantised(matte.raw_alpha, self.depth)
@@ -131,6 +134,13 @@ def quantised(alpha: NDArray[np.float32], depth: int) -> Pixels:
     """Return an alpha in [0, 1] as integers of 8 or 16 bits."""
     levels: NDArray[np.float32] = np.rint(alpha * np.float32(2**depth - 1))
     return levels.astype(np.uint8) if depth == 8 else levels.astype(np.uint16)
+
+
+def checkerboard(size: Size, side: int = 12) -> RgbImage:
+    """Return the squares on which cut-outs are seen, uint8 (H, W, 3)."""
+    rows, columns = np.ogrid[: size[0], : size[1]]
+    light = (rows // side + columns // side) % 2 == 0
+    return np.where(light[..., None], np.uint8(225), np.uint8(180)).repeat(3, axis=2)
 
 
 def find_backdrops(background: str, max_pixels: int) -> tuple[Backdrop, ...]:

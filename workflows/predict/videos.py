@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from shm.datasets.video import Frame, Video, VideoError, describe_video, read_frames
-from shm.datasets.video_writer import Kind as PixelKind
-from shm.datasets.video_writer import VideoWriter
 from shm.pipeline.errors import ShmError
 from shm.prediction import Network, PhotoConfig, predict_photos
 from shm.prediction.smoothing import Smoother
+from shm.workflows.predict.films import Films, pixel_kind
 from shm.workflows.predict.photos import Fail
 from shm.workflows.predict.results import Kind
 from shm.workflows.predict.sources import PredictError, Source
@@ -96,23 +94,17 @@ def _written(
 ) -> tuple[int, VideoError | None]:
     """Write a video's results; return how many frames it had, and where it broke off."""
     smoother, count = Smoother(run.video.smooth), 0
-    with ExitStack() as stack:
-        writers = []
-        for file, kind in zip(files, run.wanted.kinds, strict=True):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            pixels = pixel_kind(kind, run.wanted.depth)
-            writer = VideoWriter(file, video, pixels, sound=kind in ("cutout", "composite"))
-            writers.append(stack.enter_context(writer))
-        bar = stack.enter_context(progress(video.path.name, video.frames, "frame"))
+    with (
+        Films(files, run.wanted, video) as films,
+        progress(video.path.name, video.frames, "frame") as bar,
+    ):
         try:
             for batch in _batches(read_frames(video), run.batch):
                 images = [frame.pixels for frame in batch]
                 mattes = predict_photos(network, images, config, note=note)
                 for frame, matte in zip(batch, mattes, strict=True):
                     smooth = matte._replace(alpha=smoother(frame.pixels, matte.alpha))
-                    pictures = run.wanted.pictures(frame.pixels, smooth)
-                    for writer, (_, picture) in zip(writers, pictures, strict=True):
-                        writer.write(picture, frame.pts)
+                    films.write(frame.pixels, smooth, frame.pts)
                     count += 1
                     bar.advance()
         except VideoError as error:
@@ -120,15 +112,6 @@ def _written(
                 raise
             return count, error
     return count, None
-
-
-def pixel_kind(kind: Kind, depth: int) -> PixelKind:
-    """Return what a result's pixels hold, as `VideoWriter` calls it."""
-    if kind == "cutout":
-        return "rgba"
-    if kind == "composite":
-        return "rgb"
-    return "grey16" if depth == 16 and kind != "trimap" else "grey"
 
 
 def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:

@@ -1,0 +1,266 @@
+"""shm predict --camera: what is shown, in a real browser, and what is kept."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from tests.datasets.cameras import network_camera, person
+from tests.datasets.stores import all_files
+from tests.workflows.browser import FAKE_CAMERA, open_page
+from tests.workflows.corpora import command, run
+
+NETS = ("shm", "predict", "untrained:light", "--max-side", "64")
+PATIENCE = 60
+"""Seconds: machines of tests are busy."""
+
+
+@dataclass
+class Preview:
+    """A preview that runs as a process."""
+
+    process: subprocess.Popen[str]
+    address: str
+    lines: list[str] = field(default_factory=list)
+
+    def end(self, sign: signal.Signals = signal.SIGINT) -> int:
+        """Stop it as a person does, or as a system does; return its exit code."""
+        self.process.send_signal(sign)
+        return self.process.wait(PATIENCE)
+
+    @property
+    def told(self) -> str:
+        return "".join(self.lines)
+
+
+@contextmanager
+def preview(*options: object) -> Iterator[Preview]:
+    """Start a preview; it ends with the test, whatever comes."""
+    words = command(*NETS, "--port", "0", "--preview", "page", *options)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    found = Preview(process, "")
+    try:
+        for line in process.stderr:
+            found.lines.append(line)
+            address = re.search(r"open (http://127\.0\.0\.1:\d+/\S+/)", line)
+            if address is not None:
+                found.address = address[1]
+                break
+        assert found.address, found.told
+        reader = Thread(target=lambda: found.lines.extend(process.stderr or ()))
+        reader.start()
+        yield found
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stderr.close()
+
+
+class Visitor:
+    """A page without a browser: what goes over its socket."""
+
+    def __init__(self, connection: WebSocketClientConnection) -> None:
+        self._connection = connection
+        self.pictures = 0
+
+    async def send(self, message: str | bytes) -> None:
+        await self._connection.write_message(message, binary=isinstance(message, bytes))
+
+    async def wish(self, **what: object) -> None:
+        await self.send(json.dumps(what))
+
+    async def state(self) -> dict[str, Any]:
+        """Return the next state, after the picture that comes with it."""
+        await self.wish(ready=True)
+        state: dict[str, Any] = {}
+        while True:
+            message = await asyncio.wait_for(self._connection.read_message(), PATIENCE)
+            assert message is not None
+            if isinstance(message, bytes):
+                self.pictures += 1
+                return state
+            state = json.loads(message)
+
+    async def until(self, word: str) -> dict[str, Any]:
+        """Wait for a message that has a word."""
+        while True:
+            state = await self.state()
+            if word in state["message"]:
+                return state
+
+    async def recorded(self, seconds: float) -> None:
+        """Record for at least so long."""
+        await self.wish(record=True)
+        while True:
+            state = await self.state()
+            if state["recording"] is not None and state["recording"] >= seconds:
+                return
+
+
+@asynccontextmanager
+async def visit(address: str, **headers: str) -> AsyncIterator[Visitor]:
+    """Open the socket of a preview."""
+    url = address.replace("http:", "ws:") + "live"
+    connection = await websocket_connect(HTTPRequest(url, headers=headers))
+    try:
+        yield Visitor(connection)
+    finally:
+        connection.close()
+        while await connection.read_message() is not None:
+            pass
+
+
+def times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [frame.time or 0.0 for frame in container.decode(video=0)]
+
+
+def test_a_browser_sees_its_own_camera_matted_and_keeps_what_it_sees(tmp_path: Path) -> None:
+    places = tmp_path / "places"
+    places.mkdir()
+    Image.fromarray(person()).save(places / "<b>sea<b>.png")
+    Image.fromarray(person()[::-1]).save(places / "wood.png")
+    out = tmp_path / "out"
+    options = ("--camera", "browser", "-o", out, "--alpha", "--background", places)
+    with open_page(*FAKE_CAMERA) as (page, wrong), preview(*options) as server:
+        page.goto(server.address)
+        expect(page.locator("#picture")).to_have_attribute("src", re.compile("^blob:"))
+        expect(page.locator("#figures")).to_contain_text("640 × 480")
+        expect(page.locator("#views label")).to_have_text(
+            ["on <b>sea<b>", "on wood", "cut-out", "alpha", "trimap", "camera"]
+        )
+        assert page.locator("#views b").count() == 0  # a file's name is text
+        page.get_by_role("button", name="Keep a still").click()
+        expect(page.locator("#message")).to_contain_text("kept photo/still-0001.png")
+        page.keyboard.press("6")
+        expect(page.get_by_label("camera")).to_be_checked()
+        page.keyboard.press("r")
+        expect(page.get_by_role("button", name="Stop, 1 s")).to_be_visible(timeout=1e3 * PATIENCE)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("#message")).to_contain_text("kept photo/recording-0001.mp4")
+        green = np.asarray(Image.open(out / "photo" / "still-0001.png"))
+        assert server.end() == 0
+        expect(page.locator("#message")).to_contain_text("shm has stopped")
+        assert not wrong
+    assert green[:100, :100].mean((0, 1))[1] > green[:100, :100].mean((0, 1))[0] + 50
+    assert set(all_files(out)) == {
+        *("photo/still-0001.png", "alpha/still-0001.png", "photo/recording-0001.mp4"),
+        *("composite/still-0001/<b>sea<b>.png", "composite/still-0001/wood.png"),
+        *("alpha/recording-0001.mp4", "composite/recording-0001.mp4"),
+    }
+    assert "files kept" in server.told
+
+
+def test_recordings_have_the_times_at_which_pictures_came(tmp_path: Path) -> None:
+    async def watch(address: str) -> None:
+        async with visit(address) as visitor:
+            await visitor.recorded(1.5)
+            await visitor.wish(record=True)
+            await visitor.until("kept")
+            await visitor.wish(still=True)
+            assert (await visitor.until("still-0001"))["size"] == [64, 96]
+            for view in ("alpha", "trimap", "camera", "cut-out"):
+                await visitor.wish(view=view)
+                while (await visitor.state())["view"] != view:
+                    pass
+            await visitor.wish(view="no such view")
+            assert (await visitor.state())["view"] == "cut-out"
+            await visitor.recorded(0.2)  # and is told to end while it records
+
+    out = tmp_path / "out"
+    options = ("-o", out, "--cutout", "--smooth", 0.5)
+    with (
+        network_camera(person()) as (camera, _),
+        preview("--camera", camera, *options) as server,
+    ):
+        asyncio.run(watch(server.address))
+        assert server.end(signal.SIGTERM) == 0
+    recordings = {f"photo/recording-000{at}.mp4" for at in (1, 2)}
+    recordings |= {f"cutout/recording-000{at}.mov" for at in (1, 2)}
+    assert set(all_files(out)) == recordings | {"photo/still-0001.png", "cutout/still-0001.png"}
+    assert np.asarray(Image.open(out / "cutout" / "still-0001.png")).shape == (96, 64, 4)
+    for name in recordings:
+        found = times(out / name)
+        assert found == sorted(set(found))
+        assert found[-1] >= (1.5 if "1." in name else 0.2)
+    assert len(times(out / "photo/recording-0001.mp4")) == len(
+        times(out / "cutout/recording-0001.mov")
+    )
+
+
+def test_a_recording_outlives_a_kill_and_a_camera_that_ends(tmp_path: Path) -> None:
+    async def watch(address: str, seconds: float) -> None:
+        async with visit(address) as visitor:
+            await visitor.recorded(seconds)
+
+    with network_camera(person()) as (camera, over):
+        with preview("--camera", camera, "-o", tmp_path / "killed") as server:
+            asyncio.run(watch(server.address, 3))
+            server.end(signal.SIGKILL)
+        assert times(tmp_path / "killed" / "alpha" / "recording-0001.mp4")[-1] > 0.5
+        with preview("--camera", camera, "-o", tmp_path / "ended") as server:
+            asyncio.run(watch(server.address, 0.5))
+            over.set()
+            assert server.process.wait(PATIENCE) == 1
+        assert "the camera gives no more pictures" in server.told
+        assert "Traceback" not in server.told
+        assert times(tmp_path / "ended" / "alpha" / "recording-0001.mp4")[-1] >= 0.5
+
+
+def test_other_pages_can_not_look_through_the_camera(tmp_path: Path) -> None:
+    async def look(address: str) -> None:
+        root = address[: address.index("/", 8) + 1]
+        client = AsyncHTTPClient()
+        page = await client.fetch(address)
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        for wrong in (root, root + "live", root + "index.html", address + "../page.py"):
+            with pytest.raises(HTTPClientError, match=r"404|403"):
+                await client.fetch(wrong)
+        with pytest.raises(HTTPClientError, match="403"):
+            await visit(address, Origin="http://elsewhere.example").__aenter__()
+        async with visit(address) as visitor:
+            for strange in ("no JSON", "[1]", '{"view": {}}', b"no picture"):
+                await visitor.send(strange)
+            await visitor.state()
+            assert visitor.pictures == 1
+
+    out = tmp_path / "out"
+    with network_camera(person()) as (camera, _), preview("--camera", camera, "-o", out) as server:
+        asyncio.run(look(server.address))
+        assert server.end() == 0
+        assert not out.exists()  # nothing was kept
+
+
+def test_each_thing_that_is_missing_is_a_line(tmp_path: Path) -> None:
+    out = ("-o", tmp_path / "out")
+    told = run(*NETS, "--camera", 63, *out, code=1).stderr
+    assert re.fullmatch(r"Error: 63: no such camera, [^\n]*--camera browser [^\n]*\n", told)
+    told = run(*NETS, "--camera", 0, tmp_path, *out, code=2).stderr
+    assert "--camera goes without INPUTS" in told
+    assert "Missing INPUTS" in run(*NETS, *out, code=2).stderr
+    told = run(*NETS, "--camera", "browser", "--preview", "window", *out, code=1).stderr
+    assert "leave out --preview" in told
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = run(*NETS, "--camera", "browser", "--port", port, *out, code=1).stderr
+    assert f"port {port} can't be had (Address already in use): --port 0 takes any" in told
