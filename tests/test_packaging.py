@@ -25,11 +25,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def modules_in_the_tree() -> set[str]:
+PARTS = {".py", ".toml", ".html", ".css", ".js"}
+"""Suffixes of what the software is made of."""
+
+
+def parts_in_the_tree() -> set[str]:
     found = set()
     for folder, package in {"shm": "shm", **FOLDERS}.items():
-        for file in (ROOT / folder).rglob("*.py"):
-            if not any(part.is_symlink() for part in file.parents):
+        for file in (ROOT / folder).rglob("*.*"):
+            if file.suffix in PARTS and not any(part.is_symlink() for part in file.parents):
                 found.add(f"{package}/{file.relative_to(ROOT / folder).as_posix()}")
     return found
 
@@ -39,8 +43,9 @@ def test_the_wheel_has_one_top_level_name(wheel: zipfile.ZipFile) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"shm"}
 
 
-def test_the_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
-    assert {name for name in wheel.namelist() if name.endswith(".py")} == modules_in_the_tree()
+def test_the_wheel_holds_every_part(wheel: zipfile.ZipFile) -> None:
+    held = {name for name in wheel.namelist() if Path(name).suffix in PARTS}
+    assert held == parts_in_the_tree()
     assert "shm/py.typed" in wheel.namelist()
 
 

@@ -6,6 +6,7 @@ from shm.prediction.photo import (
     OutOfMemoryError,
     PhotoConfig,
     PhotoError,
+    Room,
     is_out_of_memory,
     predict_photos,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Output",
     "PhotoConfig",
     "PhotoError",
+    "Room",
     "TilesConfig",
     "TilesError",
     "TorchNetwork",

@@ -1,6 +1,8 @@
 """A photo of any size, in the way that was asked for."""
 
-from collections.abc import Callable
+import math
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -49,6 +51,30 @@ class PhotoConfig:
     tiles: TilesConfig = field(default_factory=TilesConfig)
 
 
+@dataclass
+class Room:
+    """How much memory there is, as far as it was found out: what did not fit is not tried again.
+
+    Parameters
+    ----------
+    pixels : float
+        Least number, over a whole batch and at the size at which nets see it, that did not fit.
+    tnet_side : int
+        Longer side at which T-Net sees photos that are predicted in tiles.
+    """
+
+    pixels: float = math.inf
+    tnet_side: int = sys.maxsize
+
+    def fits(self, count: int, size: Size) -> bool:
+        """Return whether so many photos of a size are worth a try."""
+        return count * size[0] * size[1] < self.pixels
+
+    def refuse(self, count: int, size: Size) -> None:
+        """Note that so many photos of a size did not fit."""
+        self.pixels = min(self.pixels, count * size[0] * size[1])
+
+
 def predict_photos(
     network: Network,
     images: list[RgbImage],
@@ -56,6 +82,7 @@ def predict_photos(
     *,
     trimaps: list[Trimap] | None = None,
     batch: int = 1,
+    room: Room | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> list[Matting]:
     """Predict photos of one size together; what doesn't fit in memory goes to tiles, which is said.
@@ -69,6 +96,8 @@ def predict_photos(
         One for each, in T-Net's place.
     batch : int
         Tiles at once.
+    room : Room, optional
+        What earlier calls found out about memory, and this one finds out.
     note : callable
         Told where memory did not suffice.
 
@@ -88,34 +117,55 @@ def predict_photos(
         raise PhotoError("it has no T-Net, and can't see a photo without a trimap: give --trimaps")
     if trimaps is not None and not network.takes_trimap:
         raise PhotoError("it is a T-Net alone, and has no use for a trimap: give one with M-Net")
+    room = room or Room()
     if config.mode == "tiles":
-        return _in_tiles(network, images, config, trimaps, batch)
+        return _in_tiles(network, images, config, trimaps, batch, room, note)
     size = (images[0].shape[0], images[0].shape[1])
     small = working_size(size, config.max_side, enlarge=config.mode == "resize")
-    try:
-        found = predict_at(network, images, small, trimaps)
-        return [
-            _of_size(
-                each, image, small, config.upsampling, None if trimaps is None else trimaps[at]
-            )
-            for at, (each, image) in enumerate(zip(found, images, strict=True))
-        ]
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
+    if room.fits(len(images), small):
+        try:
+            return _at(network, images, small, config.upsampling, trimaps)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        room.refuse(len(images), small)
+        if len(images) > 1 or network.takes_trimap:
+            note(_told_of(len(images), small, config))
     if len(images) > 1:
-        note(f"out of memory with {len(images)} photos of {_told(small)} at once: one by one now")
         alone = [None] * len(images) if trimaps is None else [[each] for each in trimaps]
         return [
-            predict_photos(network, [image], config, trimaps=given, note=note)[0]
+            predict_photos(network, [image], config, trimaps=given, room=room, note=note)[0]
             for image, given in zip(images, alone, strict=True)
         ]
     if not network.takes_trimap:
         raise OutOfMemoryError(
             f"out of memory at {_told(small)}, and a T-Net alone sees no tiles: give --max-side"
         )
-    note(f"out of memory at {_told(small)}: going on in tiles of {config.tiles.side} pixels")
-    return _in_tiles(network, images, config, trimaps, 1)
+    return _in_tiles(network, images, config, trimaps, 1, room, note)
+
+
+def _told_of(count: int, size: Size, config: PhotoConfig) -> str:
+    if count > 1:
+        return f"out of memory with {count} photos of {_told(size)} at once: one by one from now on"
+    return (
+        f"out of memory at {_told(size)}: going on in tiles of {config.tiles.side} pixels, with "
+        "all photos that are as large"
+    )
+
+
+def _at(
+    network: Network,
+    images: list[RgbImage],
+    size: Size,
+    upsampling: Upsampling,
+    trimaps: list[Trimap] | None,
+) -> list[Matting]:
+    found = predict_at(network, images, size, trimaps)
+    given: Sequence[Trimap | None] = trimaps or [None] * len(images)
+    return [
+        _of_size(each, image, size, upsampling, trimap)
+        for each, image, trimap in zip(found, images, given, strict=True)
+    ]
 
 
 def _in_tiles(
@@ -124,26 +174,35 @@ def _in_tiles(
     config: PhotoConfig,
     trimaps: list[Trimap] | None,
     batch: int,
+    room: Room,
+    note: Callable[[str], None],
 ) -> list[Matting]:
-    try:
-        return [
-            predict_in_tiles(
-                network,
-                image,
-                max_side=config.max_side,
-                trimap=None if trimaps is None else trimaps[at],
-                config=config.tiles,
-                batch=batch,
-            )
-            for at, image in enumerate(images)
-        ]
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"out of memory even in tiles of {config.tiles.side} pixels: give a smaller --tile, or "
-            "a smaller --max-side for T-Net"
-        ) from error
+    """Predict in tiles; where T-Net does not fit in memory, it sees smaller photos."""
+    least = config.tiles.side
+    while True:
+        side = min(config.max_side, room.tnet_side)
+        try:
+            return [
+                predict_in_tiles(
+                    network,
+                    image,
+                    max_side=side,
+                    trimap=None if trimaps is None else trimaps[at],
+                    config=config.tiles,
+                    batch=batch,
+                )
+                for at, image in enumerate(images)
+            ]
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            side = min(side, *(max(image.shape[:2]) for image in images))
+            if trimaps is not None or side <= least:
+                raise OutOfMemoryError(
+                    f"out of memory even in tiles of {least} pixels: give a smaller --tile"
+                ) from error
+        room.tnet_side = max(side // 2, least)
+        note(f"out of memory: T-Net sees photos at {room.tnet_side} pixels from now on")
 
 
 def _of_size(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shm.datasets.image import MAX_PIXELS
-from shm.prediction import Network, PhotoConfig, PhotoError
+from shm.prediction import Network, PhotoConfig, PhotoError, Room
 from shm.workflows.nets import NetsConfig, load_network
 from shm.workflows.predict.finished import Finished
 from shm.workflows.predict.photos import (
@@ -148,6 +148,7 @@ class _Job:
         self.finished: list[Path] = []
         self.failed: list[Failure] = []
         self._waiting: list[Photo] = []
+        self._room = Room()
 
     def go(self, sources: Sequence[Source]) -> None:
         """Predict everything; what fails is noted, and the others go on."""
@@ -202,6 +203,7 @@ class _Job:
             self.config,
             self.run.wanted,
             batch=self.run.batch,
+            room=self._room,
             fail=self.fail,
             note=self.note,
         ):

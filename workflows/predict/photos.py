@@ -13,7 +13,7 @@ from shm.datasets.named import pictures_by_name, read_trimap
 from shm.datasets.profile import rgb_profile
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import RgbImage, Trimap
-from shm.prediction import Network, PhotoConfig, predict_photos
+from shm.prediction import Network, PhotoConfig, Room, predict_photos
 from shm.workflows.predict.results import Wanted
 from shm.workflows.predict.sources import PredictError, Source
 
@@ -66,6 +66,7 @@ def predict_batch(
     wanted: Wanted,
     *,
     batch: int,
+    room: Room,
     fail: Fail,
     note: Callable[[str], None],
 ) -> Iterator[tuple[Photo, list[Path]]]:
@@ -74,7 +75,7 @@ def predict_batch(
     trimaps = [photo.trimap for photo in photos if photo.trimap is not None]
     try:
         mattes = predict_photos(
-            network, images, config, trimaps=trimaps or None, batch=batch, note=note
+            network, images, config, trimaps=trimaps or None, batch=batch, room=room, note=note
         )
     except (ShmError, MemoryError, RuntimeError) as error:  # RuntimeError: what a device says
         for photo in photos:

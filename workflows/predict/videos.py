@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shm.datasets.video import Frame, Video, VideoError, describe_video, read_frames
 from shm.pipeline.errors import ShmError
-from shm.prediction import Network, PhotoConfig, predict_photos
+from shm.prediction import Network, PhotoConfig, Room, predict_photos
 from shm.prediction.smoothing import Smoother
 from shm.workflows.predict.films import Films, pixel_kind
 from shm.workflows.predict.photos import Fail
@@ -93,7 +93,7 @@ def _written(
     note: Callable[[str], None],
 ) -> tuple[int, VideoError | None]:
     """Write a video's results; return how many frames it had, and where it broke off."""
-    smoother, count = Smoother(run.video.smooth), 0
+    smoother, room, count = Smoother(run.video.smooth), Room(), 0
     with (
         Films(files, run.wanted, video) as films,
         progress(video.path.name, video.frames, "frame") as bar,
@@ -101,7 +101,7 @@ def _written(
         try:
             for batch in _batches(read_frames(video), run.batch):
                 images = [frame.pixels for frame in batch]
-                mattes = predict_photos(network, images, config, note=note)
+                mattes = predict_photos(network, images, config, room=room, note=note)
                 for frame, matte in zip(batch, mattes, strict=True):
                     smooth = matte._replace(alpha=smoother(frame.pixels, matte.alpha))
                     films.write(frame.pixels, smooth, frame.pts)

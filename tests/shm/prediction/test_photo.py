@@ -1,6 +1,9 @@
 """A photo of any size, in every mode."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from shm.prediction import (
     OutOfMemoryError,
     PhotoConfig,
     PhotoError,
+    Room,
     TilesConfig,
     TorchNetwork,
     predict_in_tiles,
@@ -158,22 +162,62 @@ def test_tiles_of_no_sensible_size_are_refused(wrong: dict[str, int]) -> None:
 # -------------------------------------------------------------------- memory
 
 
-def test_what_does_not_fit_in_memory_goes_to_tiles_and_that_is_said() -> None:
-    network, image, notes = Echo(), ramp(100, 200), list[str]()
+def test_what_does_not_fit_in_memory_goes_to_tiles_once_and_for_all() -> None:
+    network, image, notes, room = Echo(), ramp(100, 200), list[str](), Room()
     network.memory = 64 * 64
     config = PhotoConfig(tiles=SMALL)
-    (matte,) = predict_photos(network, [image], config, note=notes.append)
-    assert notes == ["out of memory at 200×100 pixels: going on in tiles of 64 pixels"]
-    np.testing.assert_allclose(matte.alpha * 255, image[..., 0], atol=1e-3)
+    for _ in range(2):
+        (matte,) = predict_photos(network, [image], config, room=room, note=notes.append)
+        np.testing.assert_allclose(matte.alpha * 255, image[..., 0], atol=1e-3)
+    told = "out of memory at 200×100 pixels: going on in tiles of 64 pixels, with all photos that"
+    assert notes == [f"{told} are as large"]
+    assert sum(shape[0] == 1 and shape[-1] == 200 for shape in network.seen) == 1
 
 
 def test_a_batch_that_does_not_fit_is_taken_one_by_one_first() -> None:
     network, images, notes = Echo(), [ramp(50, 60), photo(50, 60)], list[str]()
     network.memory = 50 * 60
     mattes = predict_photos(network, images, PhotoConfig(tiles=SMALL), note=notes.append)
-    assert notes == ["out of memory with 2 photos of 60×50 pixels at once: one by one now"]
+    told = "out of memory with 2 photos of 60×50 pixels at once: one by one from now on"
+    assert notes == [told]
     for image, matte in zip(images, mattes, strict=True):
         np.testing.assert_allclose(matte.alpha * 255, image[..., 0], atol=1e-3)
+
+
+TIGHT = """
+import resource, sys
+from pathlib import Path
+from shm.prediction import PhotoConfig, TilesConfig, predict_photos
+from shm.workflows.nets import load_network
+from tests.shm.prediction.networks import photo
+
+nets, image = load_network("untrained:light"), photo(1024, 1024)
+config = PhotoConfig(max_side=1024, tiles=TilesConfig(side=256, overlap=64))
+predict_photos(nets.network, [image[:256, :256]], config)  # what threads and kernels need is there
+held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+limit = held + int(sys.argv[1]) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+(matte,) = predict_photos(nets.network, [image], config, note=print)
+print(matte.alpha.shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't limit a process's memory")
+@pytest.mark.parametrize(("megabytes", "sides"), [(450, ()), (150, (512,))])
+def test_a_process_with_too_little_memory_gets_to_the_end(
+    megabytes: int, sides: tuple[int, ...]
+) -> None:
+    words = [sys.executable, "-c", TIGHT, str(megabytes)]
+    root = Path(__file__).parents[3]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = "out of memory at 1024×1024 pixels: going on in tiles of 256 pixels"
+    first, *others, shape = done.stdout.splitlines()
+    assert first == f"{told}, with all photos that are as large"
+    assert others == [
+        f"out of memory: T-Net sees photos at {side} pixels from now on" for side in sides
+    ]
+    assert shape == "(1024, 1024)"
 
 
 def test_tiles_that_do_not_fit_are_an_error_that_names_the_cure() -> None:

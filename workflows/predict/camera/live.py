@@ -17,7 +17,7 @@ from shm.pipeline.composite import blend, centre_crop, cut_background
 from shm.pipeline.errors import ShmError
 from shm.pipeline.size import size_within
 from shm.pipeline.values import Alpha, RgbImage, Size
-from shm.prediction import Matting, Network, PhotoConfig, predict_photos
+from shm.prediction import Matting, Network, PhotoConfig, Room, predict_photos
 from shm.prediction.smoothing import Smoother
 from shm.workflows.predict.camera.recording import Recording
 from shm.workflows.predict.results import Backdrop, Wanted, checkerboard, quantised
@@ -77,6 +77,7 @@ class Live:
         self._run, self._target, self._note = run, target, note
         # A matte without the picture that it is of is of no use to anybody.
         self._wanted = replace(run.wanted, kinds=("photo", *run.wanted.kinds))
+        self._room = Room()
         self._smoother = Smoother(run.video.smooth)
         self._backdrops = {f"on {each.name}": each for each in run.wanted.backdrops}
         self.views = (*self._backdrops, CUTOUT, ALPHA, TRIMAP, CAMERA)
@@ -122,7 +123,9 @@ class Live:
         shot = self._camera.newest(_WAIT)
         if shot is None:
             return None
-        (matte,) = predict_photos(self._network, [shot.pixels], self._config, note=self._note)
+        (matte,) = predict_photos(
+            self._network, [shot.pixels], self._config, room=self._room, note=self._note
+        )
         matte = matte._replace(alpha=self._smoother(shot.pixels, matte.alpha))
         self._keep(shot, matte)
         pixels = self._seen(shot.pixels, matte)
