@@ -1,5 +1,6 @@
 """Video files: frames out, at the times of another video's."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +53,10 @@ CODECS: dict[tuple[Kind, str], _Codec] = {
 """By what a pixel holds, and the container. FFV1 loses nothing."""
 
 _MUXERS = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "webm": "webm"}
+
+_BT709, _LIMITED = 1, 1
+"""FFmpeg's numbers of ITU-R BT.709 and of a range from 16 to 235. Players guess where files don't
+say: BT.601 for small frames, BT.709 for large ones."""
 
 _GROWING = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
 """Fragments of a second, which become an ordinary file in the end."""
@@ -110,6 +115,11 @@ class VideoWriter:
         odd = not even and codec.name == "libx264"
         stream.pix_fmt = codec.pixel_format.replace("420", "444") if odd else codec.pixel_format
         stream.time_base = stream.codec_context.time_base = like.time_base
+        self._in_colour = kind in ("rgb", "rgba") and "yuv" in stream.pix_fmt
+        if self._in_colour:
+            told = stream.codec_context
+            told.colorspace = told.color_primaries = told.color_trc = _BT709
+            told.color_range = _LIMITED
         self._stream = stream
         self._source: InputContainer | None = None
         if sound:
@@ -131,7 +141,8 @@ class VideoWriter:
             return
         audio = source.streams.audio[0]
         self._audio = self._container.add_stream_from_template(audio)
-        self._packets = (packet for packet in source.demux(audio) if packet.dts is not None)
+        self._sound = (packet for packet in source.demux(audio) if packet.dts is not None)
+        self._next: Any = None
 
     def write(self, pixels: Pixels, pts: int) -> None:
         """Write a frame: (H, W), (H, W, 3) or (H, W, 4), as the kind says."""
@@ -139,18 +150,32 @@ class VideoWriter:
 
         whole: Any = np.ascontiguousarray(pixels)
         frame = av.VideoFrame.from_ndarray(whole, format=_FORMATS[self._kind])
+        if self._in_colour:
+            frame = frame.reformat(
+                format=self._stream.pix_fmt, dst_colorspace=_BT709, dst_color_range=_LIMITED
+            )
         frame.pts, frame.time_base = pts, self._like.time_base
         with self._told():
             self._container.mux(self._stream.encode(frame))
+            self._mux_sound(until=float(pts * self._like.time_base))
+
+    def _mux_sound(self, until: float) -> None:
+        """Write the sound up to a second: players read both from one place of the file."""
+        while self._source is not None:
+            if self._next is None:
+                self._next = next(self._sound, None)
+            if self._next is None or float(self._next.dts * self._next.time_base) > until:
+                return
+            self._next.stream = self._audio
+            self._container.mux(self._next)
+            self._next = None
 
     def close(self) -> None:
-        """Write what is held back, then the sound."""
+        """Write what is held back, and the rest of the sound."""
         with self._told():
             self._container.mux(self._stream.encode(None))
+            self._mux_sound(until=math.inf)
             if self._source is not None:
-                for packet in self._packets:
-                    packet.stream = self._audio
-                    self._container.mux(packet)
                 self._source.close()
             self._container.close()
 

@@ -35,9 +35,11 @@ def write(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if audio is not None:
-            samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            samples.sample_rate = 48000
-            container.mux(audio.encode(samples))
+            for start in range(0, round(48000 * len(frames) * gap / RATE), 1024):
+                silence = np.zeros((1, 1024), np.float32)
+                samples = av.AudioFrame.from_ndarray(silence, "fltp", "mono")
+                samples.sample_rate, samples.pts = 48000, start
+                container.mux(audio.encode(samples))
             container.mux(audio.encode(None))
     return path
 
@@ -94,16 +96,47 @@ def test_what_is_written_has_the_times_of_what_was_read(
             assert other.pixels[40, 60, 0] == pytest.approx(one.pixels[40, 60, 0], abs=3)
 
 
-def test_odd_sides_and_sound_are_kept(tmp_path: Path) -> None:
-    video = describe_video(
-        write(tmp_path / "in.mp4", steps(5, (48, 64)), sound=True), max_pixels=MANY
-    )
+def test_sound_lies_beside_the_pictures_that_it_belongs_to(tmp_path: Path) -> None:
+    frames = steps(10) * 8
+    video = describe_video(write(tmp_path / "in.mp4", frames, sound=True), max_pixels=MANY)
     path = tmp_path / "out.mp4"
     with VideoWriter(path, video, "rgb", sound=True) as writer:
         for frame in read_frames(video):
             writer.write(frame.pixels, frame.pts)
+    with av.open(str(tmp_path / "in.mp4")) as before, av.open(str(path)) as after:
+        sounds = [[packet.dts for packet in each.demux(audio=0)] for each in (before, after)]
+    assert sounds[0] == sounds[1]
     with av.open(str(path)) as container:
-        assert len(container.streams.audio) == 1
+        times: dict[str, float] = {"video": 0, "audio": 0}
+        for packet in container.demux():
+            if packet.dts is not None:
+                times[packet.stream.type] = float(packet.dts * packet.time_base)
+                assert abs(times["video"] - times["audio"]) < 2
+
+
+@pytest.mark.parametrize(("kind", "container"), [("rgb", "mp4"), ("rgba", "mov"), ("rgb", "mkv")])
+def test_colours_are_those_that_players_show(kind: Any, container: str, tmp_path: Path) -> None:
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 120, 40]], np.uint8)
+    picture = np.repeat(np.repeat(colours[None], 64, axis=0), 16, axis=1)
+    video = describe_video(write(tmp_path / "in.mkv", [picture] * 2), max_pixels=MANY)
+    path = tmp_path / f"out.{container}"
+    with VideoWriter(path, video, kind) as writer:
+        for frame in read_frames(video):
+            opaque = np.full(picture.shape[:2], 255, np.uint8)
+            made = np.dstack([frame.pixels, opaque]) if kind == "rgba" else frame.pixels
+            writer.write(made, frame.pts)
+    found = next(read_frames(describe_video(path, max_pixels=MANY))).pixels
+    np.testing.assert_allclose(found[32, 8::16].astype(int), colours.astype(int), atol=3)
+    if container == "mkv":
+        return
+    with av.open(str(path)) as opened:
+        first: Any = next(opened.decode(video=0))
+        assert (first.colorspace, first.color_range) == (1, 1)  # BT.709, not left to be guessed
+        luma = first.reformat(format="yuv444p16le").to_ndarray()[32, 8, 0] / 256
+    assert luma == pytest.approx(16 + 219 * 0.2126, abs=2)  # as BT.709 has red
+
+
+def test_odd_sides_are_kept(tmp_path: Path) -> None:
     odd = describe_video(write(tmp_path / "odd.mkv", steps(2, (47, 63))), max_pixels=MANY)
     with VideoWriter(tmp_path / "odd.mp4", odd, "grey") as writer:
         for frame in read_frames(odd):
