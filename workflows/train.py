@@ -93,7 +93,9 @@ def train(
     stores = [open_trainable(source.path, config, phases, settings.cache) for source in sources]
     weights = [source.weight for source in sources]
     shards = [store.shard for store in stores]
-    data = digest(*(store.identity() for store in stores), weights, shards, WINDOW, BLOCK).hex()
+    described = [_described(*each) for each in zip(sources, stores, strict=True)]
+    identities = [each["sha256"] for each in described]
+    data = digest(*identities, weights, shards, WINDOW, BLOCK).hex()
     with joined(choose_device, settings.device) as (ranks, device):
         say = note if ranks.first else _silent
         if settings.cache is not None and all(isinstance(source.path, Path) for source in sources):
@@ -110,6 +112,7 @@ def train(
             validated=stores[0],
             slots=stores[0].slots_in("validation"),
             data=data,
+            stores=described,
             settings=settings,
             ranks=ranks,
             device=device,
@@ -173,14 +176,15 @@ def write_config(run: Path, config: TrainConfig) -> None:
 class Feed:
     """What a run is fed with.
 
-    `data` tells it from other data, and from another order of them; the samples in the `slots` of
-    the store `validated` are what the nets are judged by.
+    `data` tells it from other data, and from another order of them, `stores` what they are; the
+    samples in the `slots` of the store `validated` are what the nets are judged by.
     """
 
     sources: Sequence[Source]
     validated: Samples
     slots: NDArray[np.integer]
     data: str
+    stores: Sequence[Mapping[str, Any]]
     settings: TrainRun
     ranks: Ranks
     device: torch.device
@@ -230,12 +234,24 @@ def train_one(
             validation=validation if len(feed.slots) else None,
             pretrained=pretrained,
             data=feed.data,
+            stores=feed.stores,
             on_step=bar.reach,
             on_note=note,
         )
     if skipped:
         note(f"{phase}: skipped {skipped.total()} samples that could not be read")
     return replace(result, skipped=skipped.total())
+
+
+def _described(source: Source, store: Samples) -> dict[str, Any]:
+    """Return what checkpoints tell of a store; not where it lies, which is nobody's business."""
+    return {
+        "name": str(source.path).rstrip("/").rpartition("/")[2],
+        "kind": store.kind,
+        "sha256": store.identity(),
+        "weight": source.weight,
+        "samples": {split: len(store.slots_in(split)) for split in ("train", "validation")},
+    }
 
 
 def stream_of(phase: Phase, config: TrainConfig, feed: Feed) -> StreamConfig:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Metadata:
         Validation figures by region and metric, where it was validated.
     start : dict
         What each net began with: which tensors were loaded, from where, and which were not.
+    stores : sequence of dict
+        What they were trained on: name, kind, SHA-256, weight in the mix, samples by split.
     """
 
     phase: str
@@ -44,6 +46,7 @@ class Metadata:
     config: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     start: Mapping[str, Any] = field(default_factory=dict)
+    stores: Sequence[Mapping[str, Any]] = ()
 
 
 def with_metadata(weights: Mapping[str, Tensor], metadata: Metadata) -> bytes:
@@ -78,8 +81,9 @@ def read_metadata(path: Path) -> Metadata:
             raise other_format(path, written)
         hyper = about.pop("parameters")
         figures = _with_nan(about.pop("figures"))
+        stores = tuple(about.pop("stores", ()))
         model = ModelConfig(**about.pop("model"))
-        metadata = Metadata(**about, model=model, figures=figures)
+        metadata = Metadata(**about, model=model, figures=figures, stores=stores)
         _check_parameters(path, model, hyper)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error

@@ -61,7 +61,7 @@ def model_card(
             f"width {model.width:g}; fusion {'on' if model.fusion else 'off'}. Loss: "
             f"{_losses(config)}."
         ),
-        "Data": "\n\n".join(filter(None, (_data(config), _started(metadata.start)))),
+        "Data": "\n\n".join(filter(None, (_data(metadata.stores), _started(metadata.start)))),
         "Figures": _figures(metadata.figures),
         "Limits": _LIMITS.strip(),
     }
@@ -85,11 +85,18 @@ def _losses(config: Mapping[str, Any]) -> str:
     return ", ".join(told) or "unknown"
 
 
-def _data(config: Mapping[str, Any]) -> str:
-    stores = config.get("stores") or config.get("data") or {}
+def _data(stores: Sequence[Mapping[str, Any]]) -> str:
     if not stores:
-        return "The checkpoint doesn't tell which store it was trained on."
-    return f"Trained on the training split of {stores}; validated on other people and backgrounds."
+        return "The checkpoint doesn't tell which stores it was trained on."
+    lines = [
+        f"- `{each['name']}`, {each['kind']}, SHA-256 `{each['sha256'][:16]}…`: "
+        f"{each['samples']['train']} samples to train on"
+        + (f", weight {each['weight']:g}" if len(stores) > 1 else "")
+        for each in stores
+    ]
+    validated = stores[0]["samples"]["validation"]
+    lines.append(f"- validated on {validated} samples of other people and backgrounds of the first")
+    return "\n".join(lines)
 
 
 def _started(start: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Training one phase: begun, gone on with, or finished already."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ def train_phase(
     validation: Samples | None = None,
     pretrained: Mapping[str, Path] | None = None,
     data: str = "",
+    stores: Sequence[Mapping[str, Any]] = (),
     on_step: OnStep | None = None,
     on_note: OnNote | None = None,
 ) -> PhaseResult:
@@ -85,6 +86,8 @@ def train_phase(
         Checkpoints by net (``"tnet"``, ``"mnet"``, ``"dim"``) to start from.
     data : str
         Tells one training set from another; a run goes on only with the one that it began with.
+    stores : sequence of dict
+        What the training set is, for the checkpoints: see `shm.checkpoint.Metadata`.
     on_step, on_note : callables, optional
 
     Raises
@@ -99,7 +102,7 @@ def train_phase(
     note = on_note or (lambda _: None)
     settings = config.phase(phase)
     require_divisible(phase, settings.batch, settings.accumulate, ranks)
-    checkpoints = PhaseCheckpoints(run / phase.value, phase, config, data)
+    checkpoints = PhaseCheckpoints(run / phase.value, phase, config, data, stores)
     kept = checkpoints.last()
     ranks.wait()  # until all have read where it stands, none goes on from there
     if kept is not None and _is_finished(kept, config, phase):

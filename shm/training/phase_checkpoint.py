@@ -1,7 +1,7 @@
 """What a phase needs to go on: read from its last checkpoint, written to ``last`` and ``best``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,20 @@ class PhaseCheckpoints:
     config : TrainConfig
     data : str
         Tells one training set from another.
+    stores : sequence of dict
+        What the training set is, as `Metadata` has it.
     """
 
-    def __init__(self, folder: Path, phase: Phase, config: TrainConfig, data: str) -> None:
-        self.folder, self.phase, self.config, self.data = folder, phase, config, data
+    def __init__(
+        self,
+        folder: Path,
+        phase: Phase,
+        config: TrainConfig,
+        data: str,
+        stores: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.folder, self.phase, self.config = folder, phase, config
+        self.data, self.stores = data, stores
 
     def last(self) -> Kept | None:
         """Return where the phase stands, on the CPU; None where it hasn't begun.
@@ -128,6 +138,7 @@ class PhaseCheckpoints:
             figures={name: dict(each) for name, each in (figures or {}).items()},
             config=to_dict(self.config),
             start=kept.report,
+            stores=self.stores,
         )
 
     def require_same_settings(self) -> Metadata | None:

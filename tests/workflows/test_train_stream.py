@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shm.checkpoint import read_metadata, resolve
 from shm.commands.train import MixError, read_mix
 from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import open_composites
@@ -94,6 +95,12 @@ def test_stores_are_mixed_and_a_run_goes_on_with_the_same_mixture_only(
     words = train(folder / "train.zarr", tmp_path / "mixed")
     run(*words, "--mix", f"{other}=0.5")
     assert losses(tmp_path / "mixed")
+    stores = read_metadata(resolve(tmp_path / "mixed" / "tnet")).stores
+    assert [(each["name"], each["weight"]) for each in stores] == [
+        ("train.zarr", 1),
+        ("other.zarr", 0.5),
+    ]
+    assert stores[0]["sha256"] == open_composites(folder / "train.zarr").identity()
     run(*words, "--mix", f"{other}=0.5")
     for mixture in ((), ("--mix", f"{other}=0.6")):
         assert str(tmp_path / "mixed") in message(run(*words, *mixture, code=1).stderr)

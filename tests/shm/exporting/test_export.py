@@ -141,6 +141,15 @@ def test_a_checkpoint_is_exported_with_its_card_and_programs(tmp_path: Path) -> 
         model=config,
         config={"preset": "mine", "seed": 3, "max_side": 64},
         figures={"whole": {"sad": 1.5, "mse": 0.25}},
+        stores=[
+            {
+                "name": "train.zarr",
+                "kind": "composited",
+                "sha256": 64 * "a",
+                "weight": 1.0,
+                "samples": {"train": 308, "validation": 40},
+            }
+        ],
     )
     save(tmp_path / "run", "best", weights=nets.state_dict(), metadata=metadata)
     notes: list[str] = []
@@ -150,6 +159,8 @@ def test_a_checkpoint_is_exported_with_its_card_and_programs(tmp_path: Path) -> 
     assert [note.split(":")[0] for note in notes] == names[:2]
     card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
     for told in ("# dim", "Preset `mine`, seed 3", "| whole | 1.5 | 0.25 |", "## Limits"):
+        assert told in card
+    for told in ("- `train.zarr`, composited, SHA-256 `aaaaaaaaaaaaaaaa…`: 308 s", "on 40 samples"):
         assert told in card
     program = torch.export.load(str(tmp_path / "out" / names[0])).module()
     image, trimap = torch.rand(1, 3, 75, 51), torch.rand(1, 3, 75, 51).softmax(1)
