@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from shm.datasets.image import read_photo
+from shm.datasets.storage.location import public_url
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import RgbImage
 
@@ -120,13 +121,13 @@ class DeviceCamera(Camera):
 
     def __init__(self, name: str, max_pixels: int) -> None:
         super().__init__()
-        self._name, self._max_pixels = name, max_pixels
+        self._name, self._max_pixels = public_url(name), max_pixels
         self._stop = threading.Event()
         self._capture = _opened(name)
         if not self._read():
             self._capture.release()
-            raise CameraError(self._ended or f"{name}: this camera gives no picture")
-        self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
+            raise CameraError(self._ended or f"{self._name}: this camera gives no picture")
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -138,7 +139,14 @@ class DeviceCamera(Camera):
     def _read(self) -> bool:
         import cv2
 
-        there, pixels = self._capture.read()
+        try:
+            there, pixels = self._capture.read()
+            if there:
+                pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        except (cv2.error, MemoryError) as error:
+            told = " ".join(str(error).split()) or "out of memory"
+            self.end(f"{self._name}: its pictures can't be read ({told[:200]})")
+            return False
         if not there:
             return False
         if pixels.shape[0] * pixels.shape[1] > self._max_pixels:
@@ -147,7 +155,7 @@ class DeviceCamera(Camera):
                 f"the {self._max_pixels / 1e6:g} megapixels allowed (--max-megapixels)"
             )
             return False
-        self.put(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))
+        self.put(np.asarray(pixels, np.uint8))
         return True
 
     def close(self) -> None:
@@ -171,7 +179,7 @@ def _opened(name: str) -> "cv2.VideoCapture":
             capture = cv2.VideoCapture(int(name) if name.isdecimal() else name)
     if not capture.isOpened():
         capture.release()
-        raise CameraError(f"{name}: {_missing(name)}")
+        raise CameraError(f"{public_url(name)}: {_missing(name)}")
     return capture
 
 

@@ -22,7 +22,7 @@ VIDEO_SUFFIXES = frozenset(
 
 
 class VideoError(ShmError, OSError):
-    """A video can't be read, ends early, or can't be written in that form."""
+    """A video can't be read, or ends early."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,8 @@ class _Codec:
 
 _H264 = {"crf": "12", "preset": "medium"}
 
+_VP9 = {"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+
 CODECS: dict[tuple[Kind, str], _Codec] = {
     ("grey", "mp4"): _Codec(name="libx264", pixel_format="yuvj420p", options=_H264),
     ("grey", "mov"): _Codec(name="libx264", pixel_format="yuvj420p", options=_H264),
@@ -42,11 +44,13 @@ CODECS: dict[tuple[Kind, str], _Codec] = {
     ("rgb", "mp4"): _Codec(name="libx264", pixel_format="yuv420p", options=_H264),
     ("rgb", "mov"): _Codec(name="libx264", pixel_format="yuv420p", options=_H264),
     ("rgb", "mkv"): _Codec(name="ffv1", pixel_format="bgr0", options={"level": "3"}),
+    ("grey", "webm"): _Codec(name="libvpx-vp9", pixel_format="yuv420p", options=_VP9),
+    ("rgb", "webm"): _Codec(name="libvpx-vp9", pixel_format="yuv420p", options=_VP9),
     ("rgba", "mov"): _Codec(name="prores_ks", pixel_format="yuva444p10le", options={}),
     ("rgba", "webm"): _Codec(
         name="libvpx-vp9",
         pixel_format="yuva420p",
-        options={"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+        options=_VP9,
     ),
     ("rgba", "mkv"): _Codec(name="ffv1", pixel_format="bgra", options={"level": "3"}),
 }
@@ -58,8 +62,16 @@ _BT709, _LIMITED = 1, 1
 """FFmpeg's numbers of ITU-R BT.709 and of a range from 16 to 235. Players guess where files don't
 say: BT.601 for small frames, BT.709 for large ones."""
 
-_GROWING = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
-"""Fragments of a second, which become an ordinary file in the end."""
+_GROWING = {
+    "mp4": {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "mkv": {"cluster_time_limit": "1000", "flush_packets": "1"},
+}
+_GROWING |= {"mov": _GROWING["mp4"], "webm": _GROWING["mkv"]}
+"""Options by which only the last second can't be read before the end; MP4 and QuickTime become
+ordinary files then."""
+
+_AT_ONCE = {"libx264": {"tune": "zerolatency"}, "libvpx-vp9": {"lag-in-frames": "0"}}
+"""Options by which encoders hold no frames back."""
 
 _FORMATS: dict[Kind, str] = {"grey": "gray", "grey16": "gray16le", "rgb": "rgb24", "rgba": "rgba"}
 
@@ -87,7 +99,8 @@ class VideoWriter:
     Raises
     ------
     VideoWriteError
-        The container has no way to hold that, or its sound, or the disk refuses.
+        The container has no way to hold that, or its sound; from `write` and `close`, too, where
+        the disk refuses.
     """
 
     def __init__(
@@ -102,9 +115,9 @@ class VideoWriter:
             raise VideoWriteError(f"{path}: .{suffix} can't hold {kind} frames: choose of {able}")
         self.path, self._like, self._kind = path, like, kind
         with self._told():
-            options = _GROWING if growing else {}
+            options = _GROWING[suffix] if growing else {}
             self._container = av.open(str(path), "w", format=_MUXERS[suffix], options=options)
-        at_once = {"tune": "zerolatency"} if growing and codec.name == "libx264" else {}
+        at_once = _AT_ONCE.get(codec.name, {}) if growing else {}
         # Which kind of stream it is PyAV's types can't tell from the codec's name.
         stream: Any = self._container.add_stream(
             codec.name, rate=like.rate, options=codec.options | at_once

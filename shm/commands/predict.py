@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from shm.commands.options import (
     ANY_PATH,
@@ -151,6 +152,7 @@ def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> N
     if options["camera"] is not None:
         _watch(model, inputs, target, options)
         return
+    _require_default("INPUTS", "preview", "port")
     if not inputs:
         raise click.UsageError("Missing INPUTS: give photos, videos or folders, or --camera.")
     found = predict(model, inputs, target, _run(options), say)
@@ -168,10 +170,9 @@ def _watch(
 ) -> None:
     from shm.workflows.predict.camera import CameraConfig, predict_camera
 
-    if inputs or target is None or options["trimaps"] is not None:
-        raise click.UsageError(
-            "--camera goes without INPUTS and --trimaps, and with a folder --out."
-        )
+    if inputs or target is None:
+        raise click.UsageError("--camera goes without INPUTS, and with a folder --out.")
+    _require_default("--camera", "trimaps", "batch", "overwrite")
     config = CameraConfig(
         camera=options["camera"], preview=options["preview"], port=options["port"]
     )
@@ -180,6 +181,16 @@ def _watch(
         print_json(found.as_json())
     else:
         say(f"{target}: {len(found.written)} files kept")
+    if found.ended is not None:
+        raise click.ClickException(found.ended)
+
+
+def _require_default(why: str, *names: str) -> None:
+    """Refuse options that would do nothing."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} has no meaning with {why}.")
 
 
 def _run(options: Mapping[str, Any]) -> "PredictRun":

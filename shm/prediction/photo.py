@@ -1,18 +1,16 @@
 """A photo of any size, in the way that was asked for."""
 
-import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-import torch
 
 from shm.inference import MAX_SIDE
 from shm.pipeline.errors import ShmError
 from shm.pipeline.upsample import Upsampling, upsample_alpha
 from shm.pipeline.values import RgbImage, Size, Trimap
+from shm.prediction.memory import Room, TNetMemoryError, is_out_of_memory
 from shm.prediction.network import Network
 from shm.prediction.tiles import TilesConfig, predict_in_tiles
 from shm.prediction.whole import Matting, predict_at, working_size
@@ -49,30 +47,6 @@ class PhotoConfig:
     max_side: int = MAX_SIDE
     upsampling: Upsampling = "guided"
     tiles: TilesConfig = field(default_factory=TilesConfig)
-
-
-@dataclass
-class Room:
-    """How much memory there is, as far as it was found out: what did not fit is not tried again.
-
-    Parameters
-    ----------
-    pixels : float
-        Least number, over a whole batch and at the size at which nets see it, that did not fit.
-    tnet_side : int
-        Longer side at which T-Net sees photos that are predicted in tiles.
-    """
-
-    pixels: float = math.inf
-    tnet_side: int = sys.maxsize
-
-    def fits(self, count: int, size: Size) -> bool:
-        """Return whether so many photos of a size are worth a try."""
-        return count * size[0] * size[1] < self.pixels
-
-    def refuse(self, count: int, size: Size) -> None:
-        """Note that so many photos of a size did not fit."""
-        self.pixels = min(self.pixels, count * size[0] * size[1])
 
 
 def predict_photos(
@@ -122,13 +96,13 @@ def predict_photos(
         return _in_tiles(network, images, config, trimaps, batch, room, note)
     size = (images[0].shape[0], images[0].shape[1])
     small = working_size(size, config.max_side, enlarge=config.mode == "resize")
-    if room.fits(len(images), small):
+    if room.fits(len(images), small, size):
         try:
             return _at(network, images, small, config.upsampling, trimaps)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        room.refuse(len(images), small)
+        room.refuse(len(images), small, size)
         if len(images) > 1 or network.takes_trimap:
             note(_told_of(len(images), small, config))
     if len(images) > 1:
@@ -178,7 +152,6 @@ def _in_tiles(
     note: Callable[[str], None],
 ) -> list[Matting]:
     """Predict in tiles; where T-Net does not fit in memory, it sees smaller photos."""
-    least = config.tiles.side
     while True:
         side = min(config.max_side, room.tnet_side)
         try:
@@ -196,12 +169,13 @@ def _in_tiles(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            side = min(side, *(max(image.shape[:2]) for image in images))
-            if trimaps is not None or side <= least:
+            side = min(side, max(images[0].shape))
+            if not isinstance(error, TNetMemoryError) or side <= config.tiles.side:
                 raise OutOfMemoryError(
-                    f"out of memory even in tiles of {least} pixels: give a smaller --tile"
+                    f"out of memory even in tiles of {config.tiles.side} pixels: give a smaller "
+                    "--tile"
                 ) from error
-        room.tnet_side = max(side // 2, least)
+        room.tnet_side = max(side // 2, config.tiles.side)
         note(f"out of memory: T-Net sees photos at {room.tnet_side} pixels from now on")
 
 
@@ -225,22 +199,6 @@ def _of_size(
         raw_alpha=upsample_alpha(found.raw_alpha, reduced, image, how),
         trimap=trimap,
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether memory was short, in whichever words the device has for it."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return not isinstance(error, PhotoError)
-    words = (
-        "out of memory",
-        "can't allocate memory",
-        "failed to allocate",
-        "insufficient memory",
-        "bad_alloc",
-        "bad alloc",
-    )
-    # onnxruntime's and OpenCV's errors are of kinds of their own.
-    return any(word in str(error).lower() for word in words) and not isinstance(error, ShmError)
 
 
 def _told(size: Size) -> str:

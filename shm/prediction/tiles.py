@@ -13,6 +13,7 @@ from shm.models.padding import LEAST_SIDE
 from shm.pipeline.errors import ShmError
 from shm.pipeline.size import size_within
 from shm.pipeline.values import RgbImage, Size, Trimap, TrimapClass, classes_to_trimap
+from shm.prediction.memory import TNetMemoryError, is_out_of_memory
 from shm.prediction.network import Network
 from shm.prediction.whole import Matting, one_hot, to_tensor
 
@@ -85,6 +86,8 @@ def predict_in_tiles(
     ------
     TilesError
         The network has no M-Net to look at tiles.
+    TNetMemoryError
+        T-Net does not fit in memory at that size.
     """
     if not network.takes_trimap:
         raise TilesError("a T-Net alone sees no tiles: give --mode whole")
@@ -185,7 +188,12 @@ def _coarse_trimap(network: Network, image: RgbImage, size: Size, max_side: int)
     """Return T-Net's probabilities, float (1, 3, h, w), at the size at which it sees the photo."""
     height, width = size_within(size, max_side)
     small = resized(to_tensor(image), (height, width)).clamp(0, 1)
-    return network.predict_trimaps(padded(small))[..., :height, :width]
+    try:
+        return network.predict_trimaps(padded(small))[..., :height, :width]
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise TNetMemoryError from error
+        raise
 
 
 def _enlarged(coarse: Tensor, size: Size, window: tuple[slice, slice]) -> Tensor:

@@ -31,7 +31,7 @@ def network_camera(pixels: np.ndarray, rate: float = 20.0) -> Iterator[tuple[str
             self.end_headers()
             count = 0
             while not over.is_set():
-                brighter = np.clip(pixels[..., ::-1].astype(int) + count % 40, 0, 255)
+                brighter = np.clip(pixels[..., ::-1].astype(int) + min(count, 200), 0, 255)
                 content = cv2.imencode(".jpg", brighter.astype(np.uint8))[1].tobytes()
                 head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n"
                 try:

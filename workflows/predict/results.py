@@ -56,17 +56,25 @@ class Backdrop:
         """Size and time of change of its file: another picture makes other results."""
         return state_of(self.source) if isinstance(self.source, Path) else None
 
-    def pixels(self) -> RgbImage:
-        """Return it as uint8 (H, W, 3); a colour as one pixel."""
-        if isinstance(self.source, Path):
-            return _read(self.source, self.max_pixels)
-        return np.array([[self.source]], np.uint8)
+    def of_size(self, size: Size) -> RgbImage:
+        """Return its middle as uint8 (H, W, 3) of a size, enlarged where it is smaller."""
+        return _cut(self, size)
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, max_pixels: int) -> RgbImage:
-    with naming(str(path)):
-        return read_photo(path, max_pixels=max_pixels)
+def _cut(backdrop: Backdrop, size: Size) -> RgbImage:
+    pixels = _read(backdrop)
+    crop = centre_crop((pixels.shape[0], pixels.shape[1]), size)
+    return cut_background(pixels, crop, size)
+
+
+@lru_cache(maxsize=2)
+def _read(backdrop: Backdrop) -> RgbImage:
+    """Return it as uint8 (H, W, 3); a colour as one pixel."""
+    if not isinstance(backdrop.source, Path):
+        return np.array([[backdrop.source]], np.uint8)
+    with naming(str(backdrop.source)):
+        return read_photo(backdrop.source, max_pixels=backdrop.max_pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +133,7 @@ class Wanted:
                 assert foreground is not None  # noqa: S101
                 size = (alpha.shape[0], alpha.shape[1])
                 for each in self.backdrops:
-                    backdrop = each.pixels()
-                    crop = centre_crop((backdrop.shape[0], backdrop.shape[1]), size)
-                    yield kind, blend(foreground, alpha, cut_background(backdrop, crop, size))
+                    yield kind, blend(foreground, alpha, each.of_size(size))
 
 
 def quantised(alpha: NDArray[np.float32], depth: int) -> Pixels:

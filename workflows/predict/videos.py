@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from shm.datasets.video import Frame, Video, VideoError, describe_video, read_frames
+from shm.datasets.video_writer import CODECS
 from shm.pipeline.errors import ShmError
 from shm.prediction import Network, PhotoConfig, Room, predict_photos
 from shm.prediction.smoothing import Smoother
-from shm.workflows.predict.films import Films, pixel_kind
 from shm.workflows.predict.photos import Fail
 from shm.workflows.predict.results import Kind
 from shm.workflows.predict.sources import PredictError, Source
+from shm.workflows.predict.video_results import VideoResults, pixel_kind
 from shm.workflows.progress import progress
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ class VideoConfig:
             return f".{self.format}"
         return {"rgba": ".mov", "grey16": ".mkv"}.get(pixel_kind(kind, depth), ".mp4")
 
+    def require_containers(self, kinds: Sequence[Kind], depth: int) -> None:
+        """Raise `PredictError` where the container can't hold one of the results."""
+        for kind in kinds:
+            pixels, suffix = pixel_kind(kind, depth), self.suffix_of(kind, depth)[1:]
+            able = [each for what, each in CODECS if what == pixels]
+            if suffix not in able:
+                told = f"{kind} of 16 bits" if pixels == "grey16" else kind
+                raise PredictError(
+                    f"{suffix} videos can't hold {told}: give --video {' or '.join(able)}"
+                )
+
 
 def predict_video(
     network: Network,
@@ -67,6 +79,7 @@ def predict_video(
             raise PredictError("a video is composited on one background: give one photo or colour")
         if network.needs_trimap:
             raise PredictError("a video has no trimaps to give: take a model with a T-Net")
+        run.video.require_containers(run.wanted.kinds, run.wanted.depth)
         video = describe_video(source.path, max_pixels=run.max_pixels)
         count, early = _written(network, video, partial, config, run, note)
         for made, file in zip(partial, files, strict=True):
@@ -95,7 +108,7 @@ def _written(
     """Write a video's results; return how many frames it had, and where it broke off."""
     smoother, room, count = Smoother(run.video.smooth), Room(), 0
     with (
-        Films(files, run.wanted, video) as films,
+        VideoResults(files, run.wanted, video) as results,
         progress(video.path.name, video.frames, "frame") as bar,
     ):
         try:
@@ -104,7 +117,7 @@ def _written(
                 mattes = predict_photos(network, images, config, room=room, note=note)
                 for frame, matte in zip(batch, mattes, strict=True):
                     smooth = matte._replace(alpha=smoother(frame.pixels, matte.alpha))
-                    films.write(frame.pixels, smooth, frame.pts)
+                    results.write(frame.pixels, smooth, frame.pts)
                     count += 1
                     bar.advance()
         except VideoError as error:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from shm.checkpoint import Metadata, save
 from shm.exporting import SIZES, TOLERANCE, ExportError, check_parity, graphs_of, write_onnx
+from shm.exporting.graphs import Graph
+from shm.exporting.parity import _compared
 from shm.exporting.write import exported
 from shm.models import MattingModel, ModelConfig, SemanticHumanMatting, TNet, build_model
 from shm.models.light import LightMatting, LightMattingConfig
@@ -80,6 +82,37 @@ def test_nets_that_answer_otherwise_are_not_exported(folder: Path) -> None:
         check_parity(other, content, "photo.onnx")
     with pytest.raises(ExportError, match="onnxruntime refuses it"):
         check_parity(other, content[:1000], "photo.onnx")
+
+
+class Steps(Graph):
+    """A net that jumps, as those that unpool do."""
+
+    def __init__(self) -> None:
+        super().__init__(SemanticHumanMatting(SmallTNet(), None), given=False)
+
+    def forward(self, image: Tensor, trimap: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        alpha = 0.5 * image[:, :1] + 0.25 * ((200 * image[:, 1:2]).long() % 2)
+        return alpha, alpha, image
+
+
+def test_where_nets_jump_nothing_is_compared_and_elsewhere_everything() -> None:
+    graph = Steps()
+
+    def other(inputs: tuple[Tensor, ...]) -> list[np.ndarray]:
+        return [each.numpy() for each in graph(inputs[0] + 2e-7)]  # as rounding might have it
+
+    found = _compared(graph, other, "steps")
+    assert all(0.99 < each.steady <= 1 for each in found)
+    assert any(each.steady < 1 for each in found)
+    assert "that don't jump" in str(min(found, key=lambda each: each.steady))
+    for wrong in (2e-4, float("nan")):
+
+        def broken(inputs: tuple[Tensor, ...], wrong: float = wrong) -> list[np.ndarray]:
+            alpha, *others = other(inputs)
+            return [alpha + wrong, *others]
+
+        with pytest.raises(ExportError, match="answers otherwise than the nets"):
+            _compared(graph, broken, "steps")
 
 
 @pytest.mark.parametrize("mode", ["whole", "tiles", "resize"])

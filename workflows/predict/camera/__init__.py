@@ -1,11 +1,11 @@
 """A camera, matted as it is seen: a preview, stills and recordings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from shm.datasets.camera import BrowserCamera, Camera, DeviceCamera
+from shm.datasets.camera import BrowserCamera, Camera, CameraError, DeviceCamera
 from shm.prediction import PhotoError
 from shm.workflows.nets import load_network
 from shm.workflows.predict.camera.live import Live
@@ -40,19 +40,20 @@ class CameraConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
-    """What was kept: the files of stills and recordings."""
+class Kept:
+    """The files of stills and recordings, and why the camera ended, where nobody stopped it."""
 
     written: tuple[Path, ...]
+    ended: str | None
 
     def as_json(self) -> dict[str, Any]:
         """Return it for ``--json``."""
-        return {"written": [str(path) for path in self.written]}
+        return {"written": [str(path) for path in self.written], "ended": self.ended}
 
 
 def predict_camera(
     model: str, target: Path, config: CameraConfig, run: "PredictRun", note: Callable[[str], None]
-) -> Watched:
+) -> Kept:
     """Show a camera's mattes until somebody stops it.
 
     Parameters
@@ -70,9 +71,9 @@ def predict_camera(
     Raises
     ------
     shm.datasets.camera.CameraError
-        There is no such camera, or it gave no more pictures; what was recorded is kept.
+        There is no such camera.
     PredictError
-        There is no window, or the page's port is taken.
+        There is no window, the page's port is taken, or a video can't hold a kind of result.
     """
     in_window = config.preview == "window"
     if in_window and config.camera == BROWSER:
@@ -81,20 +82,27 @@ def predict_camera(
         in_window = has_windows()
     if in_window and not has_windows():
         raise PredictError("this OpenCV has no windows, or there is no screen: --preview page")
+    # A matte without the picture that it is of is of no use to anybody.
+    wanted = replace(run.wanted, kinds=("photo", *run.wanted.kinds))
+    run = replace(run, wanted=wanted)
+    run.video.require_containers(wanted.kinds, wanted.depth)
     loaded = load_network(model, run.nets)
     if loaded.network.needs_trimap:
         raise PhotoError(f"{model} has no T-Net, and a camera no trimaps: give one with a T-Net")
     with _camera_of(config.camera, run.max_pixels) as camera:
         note(f"{model}: {loaded.told}")
         live = Live(loaded.network, camera, loaded.photo_config(run.photo), run, target, note)
+        ended = None
         try:
             if in_window:
                 show_window(live)
             else:
                 Page(live, camera, config.port, note).serve()
+        except CameraError as error:
+            ended = str(error)
         finally:
             live.close()
-    return Watched(written=tuple(live.written))
+    return Kept(written=tuple(live.written), ended=ended)
 
 
 def _camera_of(name: str, max_pixels: int) -> Camera:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from shm.datasets.camera import Camera, Shot
 from shm.datasets.files import write_png
-from shm.pipeline.composite import blend, centre_crop, cut_background
+from shm.pipeline.composite import blend
 from shm.pipeline.errors import ShmError
+from shm.pipeline.resize import resize, resize_labels
 from shm.pipeline.size import size_within
-from shm.pipeline.values import Alpha, RgbImage, Size
+from shm.pipeline.values import Alpha, RgbImage
 from shm.prediction import Matting, Network, PhotoConfig, Room, predict_photos
 from shm.prediction.smoothing import Smoother
 from shm.workflows.predict.camera.recording import Recording
-from shm.workflows.predict.results import Backdrop, Wanted, checkerboard, quantised
+from shm.workflows.predict.results import Wanted, checkerboard, quantised
 
 if TYPE_CHECKING:
     from shm.workflows.predict import PredictRun
@@ -36,6 +37,9 @@ _WAIT = 0.25
 
 _INERTIA = 0.8
 """Share of the earlier pictures in the rate that is told."""
+
+_FAILURES = (ShmError, OSError, MemoryError)
+"""What keeps a file from being written; the preview goes on."""
 
 CAMERA, ALPHA, TRIMAP, CUTOUT = "camera", "alpha", "trimap", "cut-out"
 """What can be seen, besides composites on each background."""
@@ -75,8 +79,7 @@ class Live:
     ) -> None:
         self._network, self._camera, self._config = network, camera, config
         self._run, self._target, self._note = run, target, note
-        # A matte without the picture that it is of is of no use to anybody.
-        self._wanted = replace(run.wanted, kinds=("photo", *run.wanted.kinds))
+        self._wanted = run.wanted
         self._room = Room()
         self._smoother = Smoother(run.video.smooth)
         self._backdrops = {f"on {each.name}": each for each in run.wanted.backdrops}
@@ -84,7 +87,7 @@ class Live:
         self.view = self.views[0]
         self.written: list[Path] = []
         self._lock = threading.Lock()
-        self._stills, self._toggled = 0, False
+        self._wants_still, self._wants_recording = False, False
         self._recording: Recording | None = None
         self._message = ""
         self._rate, self._last = 0.0, 0.0
@@ -103,12 +106,12 @@ class Live:
     def keep_still(self) -> None:
         """Keep the next picture."""
         with self._lock:
-            self._stills += 1
+            self._wants_still = True
 
-    def toggle_recording(self) -> None:
-        """Begin to record with the next picture, or stop."""
+    def record(self, wanted: bool | None = None) -> None:
+        """Begin to record with the next picture, or stop; None is the other of the two."""
         with self._lock:
-            self._toggled = not self._toggled
+            self._wants_recording = not self._wants_recording if wanted is None else wanted
 
     # ------------------------------------------------------------------ work
 
@@ -122,7 +125,10 @@ class Live:
         """
         shot = self._camera.newest(_WAIT)
         if shot is None:
+            if not self._wants_recording:
+                self._stop_recording()
             return None
+        began = time.monotonic()
         (matte,) = predict_photos(
             self._network, [shot.pixels], self._config, room=self._room, note=self._note
         )
@@ -134,83 +140,93 @@ class Live:
             rate = 1 / max(now - self._last, 1e-6)
             self._rate = _INERTIA * (self._rate or rate) + (1 - _INERTIA) * rate
         self._last = now
-        return Shown(pixels, self._state(shot))
+        return Shown(pixels, self._state(shot, now - began))
 
-    def _state(self, shot: Shot) -> dict[str, Any]:
+    def _state(self, shot: Shot, took: float) -> dict[str, Any]:
         recording = self._recording
         return {
             "views": self.views,
             "view": self.view,
             "size": [shot.pixels.shape[1], shot.pixels.shape[0]],
             "rate": round(self._rate, 1),
-            "behind": round(time.monotonic() - shot.seconds, 3),
+            "took": round(took, 3),
             "recording": None if recording is None else round(recording.seconds, 1),
             "message": self._message,
         }
 
     def _seen(self, image: RgbImage, matte: Matting) -> RgbImage:
-        size = size_within((image.shape[0], image.shape[1]), _SHOWN_SIDE)
-        view, photo = self.view, _resized(image, size)
+        whole = (image.shape[0], image.shape[1])
+        size = size_within(whole, _SHOWN_SIDE)
+        view, photo = self.view, resize(image, size)
         if view == CAMERA:
             return photo
         if view == TRIMAP:
-            return _grey(_resized(matte.trimap, size))
-        alpha = _resized(quantised(matte.alpha, 8).astype(np.uint8), size)
+            return _grey(resize_labels(matte.trimap, size))
+        alpha = resize(quantised(matte.alpha, 8).astype(np.uint8), size)
         if view == ALPHA:
             return _grey(alpha)
-        return blend(_colours(photo, alpha), alpha, self._behind(self._backdrops.get(view), size))
-
-    def _behind(self, backdrop: Backdrop | None, size: tuple[int, int]) -> RgbImage:
-        if backdrop is None:
-            return checkerboard(size)
-        pixels = backdrop.pixels()
-        crop = centre_crop((pixels.shape[0], pixels.shape[1]), size)
-        return cut_background(pixels, crop, size)
+        backdrop = self._backdrops.get(view)
+        behind = checkerboard(size) if backdrop is None else resize(backdrop.of_size(whole), size)
+        return blend(_colours(photo, alpha), alpha, behind)
 
     # ------------------------------------------------------------------ what is kept
 
     def _keep(self, shot: Shot, matte: Matting) -> None:
         with self._lock:
-            stills, toggled = self._stills, self._toggled
-            self._stills, self._toggled = 0, False
-        if stills:
-            self._told(partial(self._write_still, shot, matte))
-        if self._recording is not None and (toggled or not self._recording.fits(shot)):
+            wants_still, self._wants_still = self._wants_still, False
+        if wants_still:
+            self._write_still(shot, matte)
+        if self._recording is not None and not self._recording.fits(shot):
+            self._stop_recording("the camera's pictures have another size now")
+        if not self._wants_recording:
             self._stop_recording()
-        elif toggled:
-            self._told(partial(self._begin_recording, shot))
-        if self._recording is not None:
-            try:
-                self._recording.add(shot, matte)
-            except (ShmError, OSError, MemoryError) as error:
-                self._stop_recording(_reason(error))
+            return
+        try:
+            if self._recording is None:
+                self._recording = self._begun(shot)
+            self._recording.add(shot, matte)
+        except _FAILURES as error:
+            self._stop_recording(_reason(error))
 
     def _write_still(self, shot: Shot, matte: Matting) -> None:
-        files = self._free("still", self._wanted)
-        for file, (_, pixels) in zip(files, self._wanted.pictures(shot.pixels, matte), strict=True):
-            write_png(file, pixels)
-        self._kept(files)
+        files, written = self._free("still", self._wanted), []
+        try:
+            for file, (_, pixels) in zip(
+                files, self._wanted.pictures(shot.pixels, matte), strict=True
+            ):
+                write_png(file, pixels)
+                written.append(file)
+        except _FAILURES as error:
+            self._kept(written, _reason(error))
+        else:
+            self._kept(written)
 
-    def _begin_recording(self, shot: Shot) -> None:
-        # A film has one background.
-        wanted = replace(self._wanted, backdrops=self._wanted.backdrops[:1])
+    def _begun(self, shot: Shot) -> Recording:
+        # A video has one background: the one that is looked at.
+        looked_at = self._backdrops.get(self.view)
+        backdrops = self._wanted.backdrops[:1] if looked_at is None else (looked_at,)
+        wanted = replace(self._wanted, backdrops=backdrops)
         suffix_of = partial(self._run.video.suffix_of, depth=wanted.depth)
-        files = self._free("recording", wanted, suffix_of)
-        self._recording = Recording(files, wanted, shot)
+        return Recording(self._free("recording", wanted, suffix_of), wanted, shot)
 
     def _stop_recording(self, why: str = "") -> None:
         recording, self._recording = self._recording, None
+        if why:
+            with self._lock:
+                self._wants_recording = False
         if recording is None:
+            if why:
+                self._say(why)
             return
         try:
             recording.close()
-        except (ShmError, OSError, MemoryError) as error:
+        except _FAILURES as error:
             why = why or _reason(error)
-        self._kept(recording.files, why)
+        self._kept([file for file in recording.files if file.exists()], why)
 
-    def _kept(self, files: tuple[Path, ...], why: str = "") -> None:
+    def _kept(self, files: Sequence[Path], why: str = "") -> None:
         self.written += files
-        names = ", ".join(str(file.relative_to(self._target)) for file in files)
+        names = ", ".join(str(file.relative_to(self._target)) for file in files) or "nothing"
         self._say(f"{why}; kept until then: {names}" if why else f"kept {names}")
 
     def _free(self, name: str, wanted: Wanted, *suffix_of: Any) -> tuple[Path, ...]:  # noqa: ANN401
@@ -222,20 +238,16 @@ class Live:
                 return files
             number += 1
 
-    def _told(self, work: Callable[[], None]) -> None:
-        """Do something that may fail without an end of everything."""
-        try:
-            work()
-        except (ShmError, OSError, MemoryError) as error:
-            self._say(_reason(error))
-
     def _say(self, text: str) -> None:
         self._message = text
         self._note(f"  {text}")
 
     def close(self) -> None:
-        """Finish a recording that goes on."""
+        """Finish a recording that goes on, and say what was asked for in vain."""
         self._stop_recording()
+        if self._wants_still:
+            self._wants_still = False
+            self._say("no still was kept: no picture came after it was asked for")
 
 
 def _colours(photo: RgbImage, alpha: Alpha) -> RgbImage:
@@ -244,22 +256,12 @@ def _colours(photo: RgbImage, alpha: Alpha) -> RgbImage:
 
     size = (alpha.shape[0], alpha.shape[1])
     small = size_within(size, _COLOURS_SIDE)
-    found = estimate_foreground(_resized(photo, small), _resized(alpha, small))
-    return np.where(alpha[..., None] == 255, photo, _resized(found, size))
+    found = estimate_foreground(resize(photo, small), resize(alpha, small))
+    return np.where(alpha[..., None] == 255, photo, resize(found, size))
 
 
 def _grey(plane: NDArray[np.uint8]) -> RgbImage:
     return np.repeat(plane[..., None], 3, axis=2)
-
-
-def _resized(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    import cv2
-
-    if pixels.shape[:2] == size:
-        return pixels
-    smaller = size[0] < pixels.shape[0]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size[::-1], interpolation=how), np.uint8)
 
 
 def _reason(error: BaseException) -> str:

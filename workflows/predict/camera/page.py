@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
@@ -32,6 +33,12 @@ _QUALITY = 90
 
 _LARGEST = 64 * 2**20
 """Bytes of a picture that a browser may send."""
+
+_LARGEST_BODY = 1024
+"""Bytes of anything else: nothing is sent to it but over the socket."""
+
+_PING = 10
+"""Seconds after which a page that sleeps is noticed, and another one's camera taken."""
 
 _POLICY = "default-src 'none'; connect-src 'self'; img-src blob: data:; script-src 'self'; "
 _POLICY += "style-src 'self'; frame-ancestors 'none'"
@@ -87,15 +94,16 @@ class Page:
                 loop.call_soon_threadsafe(over.set)
 
         path = f"/{secrets.token_urlsafe(9)}/"
-        server = HTTPServer(self._application(path))
+        server = HTTPServer(self._application(path), max_body_size=_LARGEST_BODY)
         try:
-            server.listen(self.port, HOST)
+            sockets = bind_sockets(self.port, HOST)
         except OSError as error:
             raise PredictError(
                 f"port {self.port} can't be had ({error.strerror}): --port 0 takes any free one"
             ) from error
-        (socket,) = server._sockets.values()  # noqa: SLF001
-        self.note(f"open http://{HOST}:{socket.getsockname()[1]}{path} - Ctrl-C stops it")
+        server.add_sockets(sockets)
+        port = sockets[0].getsockname()[1]
+        self.note(f"open http://{HOST}:{port}{path} - Ctrl-C stops it")
         with suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(signal.SIGTERM, over.set)
         thread = threading.Thread(target=work, name="live")
@@ -104,7 +112,9 @@ class Page:
             await over.wait()
         finally:
             stop.set()
-            thread.join()
+            while thread.is_alive():  # however often it is interrupted: it may write a video
+                with suppress(KeyboardInterrupt):
+                    thread.join()
             server.stop()
             for each in self.sockets:
                 each.close()
@@ -113,11 +123,16 @@ class Page:
 
     def _application(self, path: str) -> Application:
         files = {"path": str(_FILES), "default_filename": "index.html"}
-        return Application(
-            [(f"{path}live", _Socket, {"page": self}), (f"{path}(.*)", _File, files)],
+        application = Application(
             websocket_max_message_size=_LARGEST,
+            websocket_ping_interval=_PING,
             log_function=lambda _: None,
         )
+        application.add_handlers(
+            r"127\.0\.0\.1|localhost",
+            [(f"{path}live", _Socket, {"page": self}), (f"{path}(.*)", _File, files)],
+        )
+        return application
 
     def _publish(self, picture: bytes, state: dict[str, Any]) -> None:
         number = 0 if self.newest is None else self.newest[0] + 1
@@ -140,9 +155,18 @@ class Page:
             self._choose_source()
 
     def _choose_source(self) -> None:
-        if self.camera is not None and self.source is None and self.sockets:
-            self.source = self.sockets[0]
-            self.source.tell({"take": "camera"})
+        able = (each for each in self.sockets if not each.has_failed)
+        if self.camera is not None and self.source is None:
+            self.source = next(able, None)
+            if self.source is not None:
+                self.source.tell({"take": "camera"})
+
+    def _give_up(self, socket: "_Socket", why: str) -> None:
+        """Take no more pictures from a page, but from another one."""
+        if socket is self.source:
+            socket.has_failed, self.source = True, None
+            self.note(f"  the browser's camera: {why}")
+            self._choose_source()
 
     def wish(self, socket: "_Socket", what: dict[str, Any]) -> None:
         """Do what a page asks for."""
@@ -153,10 +177,10 @@ class Page:
             self.live.look_at(str(what["view"]))
         if what.get("still"):
             self.live.keep_still()
-        if what.get("record"):
-            self.live.toggle_recording()
+        if "record" in what:
+            self.live.record(bool(what["record"]))
         if "failed" in what:
-            self.note(f"  {str(what['failed'])[:200]!r}")
+            self._give_up(socket, ascii(str(what["failed"])[:200]))
 
     def receive(self, socket: "_Socket", picture: bytes) -> None:
         """Take in a picture of a page's camera."""
@@ -164,9 +188,9 @@ class Page:
             return
         try:
             self.camera.receive(picture)
-        except ImageError as error:
-            socket.tell({"refused": f"a picture of this camera was refused: {error}"})
-            socket.tell({"take": "frame"})
+        except (ImageError, MemoryError) as error:
+            socket.tell({"refused": f"this camera's pictures are refused: {error}"})
+            self._give_up(socket, str(error))
 
 
 class _File(StaticFileHandler):
@@ -185,6 +209,7 @@ class _Socket(WebSocketHandler):
     def initialize(self, page: Page) -> None:
         self.page = page
         self.is_ready = False
+        self.has_failed = False
         self._shown = -1
 
     def open(self, *_: str, **__: str) -> None:
@@ -199,7 +224,7 @@ class _Socket(WebSocketHandler):
             return
         try:
             what = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(what, dict):
             self.page.wish(self, what)
@@ -220,7 +245,14 @@ class _Socket(WebSocketHandler):
 
     def _send(self, message: str | bytes) -> None:
         with suppress(WebSocketClosedError):
-            self.write_message(message, binary=isinstance(message, bytes))
+            sent = self.write_message(message, binary=isinstance(message, bytes))
+            sent.add_done_callback(_forget)
+
+
+def _forget(sent: "asyncio.Future[None]") -> None:
+    """Look at how a message went, or asyncio complains: a page may close at any moment."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _jpeg(shown: Shown) -> bytes:

@@ -7,8 +7,8 @@ from pathlib import Path
 from shm.datasets.camera import Shot
 from shm.datasets.video import Video
 from shm.prediction import Matting
-from shm.workflows.predict.films import Films
 from shm.workflows.predict.results import Wanted
+from shm.workflows.predict.video_results import VideoResults
 
 _MILLISECOND = Fraction(1, 1000)
 
@@ -41,7 +41,7 @@ class Recording:
             frames=0,
             seconds=0.0,
         )
-        self._films = Films(files, wanted, like, sound=False, growing=True)
+        self._videos = VideoResults(files, wanted, like, sound=False, growing=True)
 
     @property
     def seconds(self) -> float:
@@ -56,8 +56,8 @@ class Recording:
         """Write a picture and what is made of it."""
         now = round((shot.seconds - self._began) * 1000)
         self._last = max(now, self._last + 1)
-        self._films.write(shot.pixels, matte, self._last)
+        self._videos.write(shot.pixels, matte, self._last)
 
     def close(self) -> None:
         """Finish the files."""
-        self._films.close()
+        self._videos.close()

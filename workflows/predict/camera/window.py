@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shm.workflows.predict.camera.live import Live, Shown
@@ -22,18 +23,22 @@ def has_windows() -> bool:
     lines = cv2.getBuildInformation().splitlines()
     built = any(line.strip().startswith("GUI:") and "NONE" not in line for line in lines)
     # Without a screen, Qt ends the whole process.
-    needed = ("DISPLAY", "WAYLAND_DISPLAY") if platform.system() == "Linux" else ()
-    return built and (not needed or any(os.environ.get(name) for name in needed))
+    return built and (platform.system() != "Linux" or bool(os.environ.get("DISPLAY")))
 
 
 def show_window(live: Live) -> None:
-    """Show it until the window is closed, or Q or Escape is pressed."""
+    """Show it until the window is closed, Q or Escape is pressed, or the process interrupted."""
+    with suppress(KeyboardInterrupt):
+        _show(live)
+
+
+def _show(live: Live) -> None:
     import cv2
 
     cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
     keys: dict[int, Callable[[], None]] = {
         ord("s"): live.keep_still,
-        ord("r"): live.toggle_recording,
+        ord("r"): live.record,
         ord("v"): live.look_further,
     }
     first = True
@@ -46,7 +51,7 @@ def show_window(live: Live) -> None:
                     first = False
                 cv2.imshow(TITLE, cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2BGR))
                 cv2.setWindowTitle(TITLE, _told(shown))
-            key = cv2.waitKey(_POLL) & 0xFF
+            key = ord(chr(cv2.waitKey(_POLL) & 0xFF).lower())
             if key in keys:
                 keys[key]()
             closed = not first and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1

@@ -5,6 +5,7 @@ const $ = (id) => document.getElementById(id);
 const socket = new WebSocket(new URL("live", location.href.replace(/^http/, "ws")));
 let drawn = null;    // the views that there are buttons for
 let taking = false;  // whether this page's camera is wanted
+let recording = false;
 
 function wish(what) {
   if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what));
@@ -36,8 +37,8 @@ function showState(state) {
   for (const radio of document.getElementsByName("view")) radio.checked = radio.value === state.view;
   const [width, height] = state.size;
   $("figures").textContent =
-    `${width} × ${height}, ${state.rate.toFixed(1)} frames a second, ${Math.round(1000 * state.behind)} ms behind`;
-  const recording = state.recording !== null;
+    `${width} × ${height}, ${state.rate.toFixed(1)} frames a second, ${Math.round(1000 * state.took)} ms each`;
+  recording = state.recording !== null;
   $("record").setAttribute("aria-pressed", recording);
   $("record").textContent = recording ? `Stop, ${state.recording.toFixed(0)} s` : "Record";
   if (state.message !== $("message").textContent) say(state.message);
@@ -66,20 +67,27 @@ async function openCamera() {
   taking = true;
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
+    video.srcObject.getVideoTracks()[0].addEventListener("ended", () => fail("it was taken away"));
     await video.play();
     sendFrame();
   } catch (error) {
-    const told = `this browser gives no camera (${error.name}): allow it for this page, and load it again`;
-    say(told, true);
-    wish({ failed: told });
+    fail(`${error.name}: allow it for this page`);
   }
+}
+
+function fail(why) {
+  say(`this browser gives no camera (${why}), then load this page again`, true);
+  wish({ failed: why });
 }
 
 function sendFrame() {
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
   canvas.getContext("2d").drawImage(video, 0, 0);
-  canvas.toBlob((blob) => socket.readyState === WebSocket.OPEN && socket.send(blob), "image/jpeg", 0.95);
+  canvas.toBlob((blob) => {
+    if (blob === null) fail("its pictures are empty");
+    else if (socket.readyState === WebSocket.OPEN) socket.send(blob);
+  }, "image/jpeg", 0.95);
 }
 
 // ------------------------------------------------------------------ the socket, and keys
@@ -87,7 +95,7 @@ function sendFrame() {
 socket.binaryType = "blob";
 socket.addEventListener("open", () => wish({ ready: true }));
 socket.addEventListener("close", () => {
-  say("shm has stopped: start it again, and open its new address", true);
+  say("the connection to shm ended: load this page again, or start shm again and open its new address", true);
   for (const each of document.querySelectorAll("button, input")) each.disabled = true;
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
 });
@@ -101,10 +109,11 @@ socket.addEventListener("message", ({ data }) => {
 });
 
 $("still").addEventListener("click", () => wish({ still: true }));
-$("record").addEventListener("click", () => wish({ record: true }));
+$("record").addEventListener("click", () => wish({ record: !recording }));
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.key === "s") $("still").click();
-  else if (event.key === "r") $("record").click();
+  const key = event.key.toLowerCase();
+  if (key === "s") $("still").click();
+  else if (key === "r") $("record").click();
   else document.getElementsByName("view")[Number(event.key) - 1]?.click();
 });

@@ -17,7 +17,7 @@ _HEARD = ("cutout", "composite")
 """Kinds that have the original's sound."""
 
 
-class Films:
+class VideoResults:
     """Writes what is wanted of each frame.
 
     Parameters
@@ -35,7 +35,7 @@ class Films:
     Raises
     ------
     shm.datasets.video_writer.VideoWriteError
-        A container can't hold that, or the disk refuses.
+        A container can't hold that; from `write` and `close`, too, where the disk refuses.
     """
 
     def __init__(
