@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -30,8 +28,8 @@ from shm.training.ranks import Ranks
 from shm.training.start import seed_torch
 from shm.training.step import TrainingStep
 from tests.datasets.stores import write_store
+from tests.workflows.forks import benchmark
 
-ROOT = Path(__file__).parents[1]
 SMALL = ("phases.*.batch=2", "phases.*.crop=64", "phases.*.crop_sizes=[48, 64]")
 HEADS = (*SMALL, "model.tnet=pspnet18", "model.mnet=light")
 PATCHES = ("phases.end-to-end.matte_crop=32", "phases.end-to-end.matte_crop_sizes=[32, 48]")
@@ -45,10 +43,8 @@ CASES = [
 
 
 def test_the_training_benchmark_compares_both_sides_of_each_phase(tmp_path: Path) -> None:
-    script, found = ROOT / "benchmarks/training.py", tmp_path / "f.json"
-    command = [sys.executable, str(script), "--quick", "--json", str(found)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    found = tmp_path / "f.json"
+    done = benchmark("training", "--quick", "--json", found)
     rows = json.loads(found.read_text())
     assert [row["phase"] for row in rows] == ["tnet", "mnet", "end-to-end"]
     for row in rows:

@@ -1,8 +1,6 @@
 """The benchmarks: that they run anywhere, and that their arithmetic is right."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +33,7 @@ from shm.datasets.image import read_photo
 from shm.pipeline.composite import BackgroundCrop, cover_size, cut_background
 from shm.pipeline.refine.scale import SCALES
 from shm.workflows.verify import verify_store
-
-ROOT = Path(__file__).parents[1]
+from tests.workflows.forks import benchmark
 
 
 def record(method: str, photo: str, sad: float, seconds: float = 1) -> Record:
@@ -51,13 +48,10 @@ def failure(method: str, photo: str) -> Record:
 
 
 def test_the_refine_benchmark_runs_without_any_photos(tmp_path: Path) -> None:
-    script, figures, sheet = ROOT / "benchmarks/refine.py", tmp_path / "f.json", tmp_path / "s.png"
+    figures, sheet = tmp_path / "f.json", tmp_path / "s.png"
     methods = "mask,adaptive,hybrid,pymatting-knn"
-    options = ["--quick", "--limit", "1", "--methods", methods]
-    options += ["--json", str(figures), "--sheet", str(sheet)]
-    command = [sys.executable, str(script), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    options = ("--limit", 1, "--methods", methods, "--json", figures, "--sheet", sheet)
+    done = benchmark("refine", "--quick", *options)
     found = json.loads(figures.read_text())
     rows = {(row["task"], row["method"]): row for row in found["rows"]}
     assert set(rows) == {("mask", method) for method in methods.split(",")} | {
@@ -134,10 +128,8 @@ def test_the_given_trimap_holds_every_soft_pixel_and_its_surroundings() -> None:
 
 
 def test_the_scales_are_fitted_without_any_photos(tmp_path: Path) -> None:
-    script, figures = ROOT / "benchmarks/fit_scales.py", tmp_path / "f.json"
-    command = [sys.executable, str(script), "--quick", "--json", str(figures)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    figures = tmp_path / "f.json"
+    benchmark("fit_scales", "--quick", "--json", figures)
     found = json.loads(figures.read_text())
     assert set(found["fitted"]["coefficients"]) == set(SCALES.coefficients)
     for model in ("fitted", "shipped"):
@@ -147,10 +139,8 @@ def test_the_scales_are_fitted_without_any_photos(tmp_path: Path) -> None:
 
 
 def test_the_quality_benchmark_catches_broken_masks_of_generated_people(tmp_path: Path) -> None:
-    script, figures = ROOT / "benchmarks/quality.py", tmp_path / "f.json"
-    command = [sys.executable, str(script), "--quick", "--json", str(figures)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    figures = tmp_path / "f.json"
+    benchmark("quality", "--quick", "--json", figures)
     found = json.loads(figures.read_text())
     assert found["spearman"]["all"] > 0.5
     for row in found["caught"]:
@@ -159,21 +149,27 @@ def test_the_quality_benchmark_catches_broken_masks_of_generated_people(tmp_path
 
 
 def test_the_prediction_benchmark_finds_the_same_errors_step_by_step(tmp_path: Path) -> None:
-    script, figures = ROOT / "benchmarks/predict.py", tmp_path / "f.json"
-    command = [sys.executable, str(script), "--quick", "--json", str(figures)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    figures = tmp_path / "f.json"
+    benchmark("predict", "--quick", "--json", figures)
     found = json.loads(figures.read_text())
     assert [row["mode"] for row in found["photos"]] == ["whole", "tiles", "resize"]
     assert all(row["MP a second"] > 0 for row in found["photos"])
     assert [row["metrics"] for row in found["metrics"]] == ["step by step", "shm"]
 
 
+def test_exports_of_a_net_answer_as_the_net(tmp_path: Path) -> None:
+    figures = tmp_path / "f.json"
+    benchmark("parity", "--quick", "--json", figures)
+    (row,) = json.loads(figures.read_text())
+    assert row["model"] == "mnet light"
+    assert max(row["onnx / 1e-6"], row["pt2 / 1e-6"]) < 100
+    assert row["steady %"] == 100
+    assert row["alpha's deviation"] > 0.1
+
+
 def test_the_composite_benchmark_runs_without_any_photos(tmp_path: Path) -> None:
-    script, found = ROOT / "benchmarks/composite.py", tmp_path / "f.json"
-    command = [sys.executable, str(script), "--quick", "--workers", "1", "--json", str(found)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    found = tmp_path / "f.json"
+    benchmark("composite", "--quick", "--workers", "1", "--json", found)
     rows = json.loads(found.read_text())
     pngs, made, lazy = rows["ways"]
     assert [row["composites"] for row in rows["ways"]] == [4, 16, 16]
@@ -240,10 +236,8 @@ def test_a_simulated_store_is_as_sound_as_a_real_one(tmp_path: Path) -> None:
 
 
 def test_the_order_benchmark_shows_that_no_window_loses_a_sample(tmp_path: Path) -> None:
-    script, found = ROOT / "benchmarks/order.py", tmp_path / "f.json"
-    command = [sys.executable, str(script), "--quick", "--json", str(found)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    found = tmp_path / "f.json"
+    benchmark("order", "--quick", "--json", found)
     rows = json.loads(found.read_text())
     naive, ours, two = rows["cost"]
     assert all(row["exact"] and row["all s"] > 0 for row in rows["cost"])
@@ -262,11 +256,8 @@ def test_draws_of_one_shard_are_counted_in_each_batch() -> None:
 
 
 def test_the_streaming_benchmark_runs_without_any_peer(tmp_path: Path) -> None:
-    script, found = ROOT / "benchmarks/streaming.py", tmp_path / "f.json"
-    options = ["--quick", "--contenders", "files,lazy", "--json", str(found)]
-    command = [sys.executable, str(script), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    found = tmp_path / "f.json"
+    benchmark("streaming", "--quick", "--contenders", "files,lazy", "--json", found)
     rows = json.loads(found.read_text())
     files, lazy = rows[:2]
     assert [row["contender"] for row in rows] == [
@@ -308,10 +299,7 @@ def test_a_library_that_is_missing_is_named_with_the_cure() -> None:
     assert missing(["files, OpenCV", "shm, lazy"]) == []
     packages = {entry.package for entry in CONTENDERS.values() if entry.peer}
     assert packages == {"webdataset", "streaming", "litdata"}
-    script = ROOT / "benchmarks/streaming.py"
-    command = [sys.executable, str(script), "--contenders", "parquet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = benchmark("streaming", "--contenders", "parquet", code=2)
     assert "'parquet' is in none of" in done.stderr
 
 

@@ -184,7 +184,7 @@ class Feed:
     validated: Samples
     slots: NDArray[np.integer]
     data: str
-    stores: Sequence[Mapping[str, Any]]
+    stores: Sequence[Mapping[str, Any]] = ()
     settings: TrainRun
     ranks: Ranks
     device: torch.device

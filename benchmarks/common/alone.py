@@ -49,7 +49,9 @@ class Together:
     """One process for all calls, where `alone` has one for each: for `--quick`."""
 
     def __enter__(self) -> Self:
-        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        # A fork of this one, which has imported already, and done nothing else.
+        start = "fork" if sys.platform == "linux" else "spawn"
+        self._process = ProcessPoolExecutor(1, mp_context=get_context(start))
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -111,6 +111,13 @@ class Command:
         assert pid is not None
         self.pid = pid
 
+    @property
+    def told(self) -> str:
+        """What it has written to standard error so far."""
+        if self._done is not None:
+            return self._done.stderr
+        return self._streams["stderr"].read_text()
+
     def send_signal(self, number: int) -> None:
         """Send a signal to the process, which is there until it was waited for."""
         if self._done is None:
@@ -194,3 +201,10 @@ def forks() -> Forks:
     if environment not in _FORKS:
         _FORKS[environment] = Forks()
     return _FORKS[environment]
+
+
+def benchmark(name: str, *options: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a script of ``benchmarks/`` to its end."""
+    done = forks().run(["python", f"benchmarks.{name}", *map(str, options)])
+    assert done.returncode == code, done.stderr
+    return done

@@ -5,12 +5,10 @@ import json
 import re
 import signal
 import socket
-import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import av
@@ -24,53 +22,45 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from tests.datasets.cameras import network_camera, person
 from tests.datasets.stores import all_files
 from tests.workflows.browser import FAKE_CAMERA, open_page
-from tests.workflows.corpora import command, run
+from tests.workflows.corpora import run
+from tests.workflows.forks import forks
 
-NETS = ("shm", "predict", "untrained:light", "--max-side", "64")
+NETS = ("shm", "predict", "untrained:light", "--max-side", 64)
+ADDRESS = re.compile(r"open (http://127\.0\.0\.1:\d+/\S+/)")
 PATIENCE = 60
 """Seconds: machines of tests are busy."""
 
 
-@dataclass
 class Preview:
-    """A preview that runs as a process."""
+    """A preview that runs as a process, and its address."""
 
-    process: subprocess.Popen[str]
-    address: str
-    lines: list[str] = field(default_factory=list)
+    def __init__(self, *options: object) -> None:
+        self.command = forks().start([*NETS, "--port", 0, "--preview", "page", *options])
+        give_up = time.monotonic() + PATIENCE
+        while (found := ADDRESS.search(self.command.told)) is None:
+            assert self.command.poll() is None, self.command.told
+            assert time.monotonic() < give_up, self.command.told
+            time.sleep(0.05)
+        self.address = found[1]
 
     def end(self, sign: signal.Signals = signal.SIGINT) -> int:
         """Stop it as a person does, or as a system does; return its exit code."""
-        self.process.send_signal(sign)
-        return self.process.wait(PATIENCE)
+        self.command.send_signal(sign)
+        return self.command.wait().returncode
 
     @property
     def told(self) -> str:
-        return "".join(self.lines)
+        return self.command.told
 
 
 @contextmanager
 def preview(*options: object) -> Iterator[Preview]:
     """Start a preview; it ends with the test, whatever comes."""
-    words = command(*NETS, "--port", "0", "--preview", "page", *options)
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        found = Preview(process, "")
-        try:
-            for line in process.stderr:
-                found.lines.append(line)
-                address = re.search(r"open (http://127\.0\.0\.1:\d+/\S+/)", line)
-                if address is not None:
-                    found.address = address[1]
-                    break
-            assert found.address, found.told
-            reader = Thread(target=lambda: found.lines.extend(process.stderr or ()))
-            reader.start()
-            yield found
-            process.kill()
-            reader.join()
-        finally:
-            process.kill()
+    found = Preview(*options)
+    try:
+        yield found
+    finally:
+        found.end(signal.SIGKILL)
 
 
 class Visitor:
@@ -222,7 +212,7 @@ def test_a_recording_outlives_a_kill_and_a_camera_that_ends(tmp_path: Path) -> N
         with preview("--camera", camera, "-o", tmp_path / "ended") as server:
             asyncio.run(watch(server.address, 0.5))
             over.set()
-            assert server.process.wait(PATIENCE) == 1
+            assert server.command.wait().returncode == 1
         assert "the camera gives no more pictures" in server.told
         assert "Traceback" not in server.told
         assert times(tmp_path / "ended" / "alpha" / "recording-0001.mp4")[-1] >= 0.5
