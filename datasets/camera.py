@@ -168,7 +168,7 @@ class DeviceCamera(Camera):
 def _opened(name: str) -> "cv2.VideoCapture":
     import cv2
 
-    if Path(name).is_file():
+    if Path(name).is_file() or name.startswith("file:"):
         raise CameraError(f"{name} is a file, and no camera: give it among the INPUTS")
     with _quiet():
         if "://" in name:

@@ -30,6 +30,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def require_place(path: Path) -> None:
+    """Raise `NotADirectoryError` where no folder can be made above a path."""
+    above = next(each for each in path.absolute().parents if os.path.lexists(each))
+    if not above.is_dir():
+        told = f"{path} can't be made, since {above} is no folder: name another place"
+        raise NotADirectoryError(told)
+
+
 def write_jpeg(path: Path, pixels: RgbImage) -> None:
     """Write a JPEG of quality 95 that keeps the full resolution of colour (4:4:4)."""
     buffer = io.BytesIO()

@@ -133,6 +133,9 @@ def read_frames(video: Video) -> Iterator[Frame]:
             first = first if count else last
             count += 1
             yield Frame(pixels=upright, pts=int(pts))
+        stated = int(container.streams.video[0].frames)
+    if count < 0.95 * stated:  # some may lie before the first that is shown
+        raise VideoError(f"{video.path}: damaged, {count} of its {stated} frames can be read")
     # Headers round, and count what was cut off by an edit list: half a second is no damage.
     missing = video.seconds - (last - first) - 1 / float(video.rate)
     if video.seconds and missing > max(0.5, 2 / float(video.rate)):
@@ -149,7 +152,7 @@ def _opened(path: Path) -> "Iterator[InputContainer]":
     if not path.exists():
         raise VideoError(f"{path}: there is no such file")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path.absolute()))  # else `concat:a` would be a protocol
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: not a video that can be read ({_reason(error)})") from error
     with container:

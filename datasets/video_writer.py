@@ -116,7 +116,9 @@ class VideoWriter:
         self.path, self._like, self._kind = path, like, kind
         with self._told():
             options = _GROWING[suffix] if growing else {}
-            self._container = av.open(str(path), "w", format=_MUXERS[suffix], options=options)
+            self._container = av.open(
+                str(path.absolute()), "w", format=_MUXERS[suffix], options=options
+            )
         at_once = _AT_ONCE.get(codec.name, {}) if growing else {}
         # Which kind of stream it is PyAV's types can't tell from the codec's name.
         stream: Any = self._container.add_stream(
@@ -146,7 +148,7 @@ class VideoWriter:
     def _copy_sound_of(self, path: Path) -> None:
         import av
 
-        source = av.open(str(path))
+        source = av.open(str(path.absolute()))
         self._source = source
         if not source.streams.audio:
             source.close()

@@ -10,7 +10,7 @@ import torch
 
 from shm import __version__
 from shm.checkpoint import load_model, read_metadata, resolve
-from shm.datasets.files import write_bytes
+from shm.datasets.files import require_place, write_bytes
 from shm.exporting import (
     Parity,
     check_parity,
@@ -63,6 +63,7 @@ def export_nets(
     shm.checkpoint.CheckpointError
         There is no such checkpoint, or it is damaged.
     """
+    require_place(target / CARD)
     file = resolve(checkpoint)
     metadata, model = read_metadata(file), load_model(file)
     max_side = int(metadata.config.get("max_side", MAX_SIDE))

@@ -1,5 +1,6 @@
 """``shm evaluate``."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,9 +77,7 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
     from shm.workflows.evaluate import EvaluateRun, evaluate
 
     theirs = _earlier(options["against"])
-    for name in ("csv_path", "markdown", "sheet"):
-        if options[name] is not None and options[name].is_dir():
-            raise click.UsageError(f"{options[name]} is a folder: name a file")
+    _require_ours(options)
     model, truths = _sides(model_and_store, options)
     run = EvaluateRun(
         model=model,
@@ -107,6 +106,30 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
     if found.failed:
         say(f"{len(found.failed)} images could not be scored")
         raise click.exceptions.Exit(1)
+
+
+OURS = {"csv_path": rb"method,", "markdown": rb"\d+ images of ", "sheet": rb"\x89PNG"}
+"""How the files begin that are written, and may be written again."""
+
+
+def _require_ours(options: dict[str, Any]) -> None:
+    """Refuse, before anything is scored, to write in the place of something else."""
+    from shm.datasets.files import require_place
+
+    sides = [options[name] for name in ("predictions", "truth", "trimaps", "images")]
+    for name, begins in OURS.items():
+        path: Path | None = options[name]
+        if path is None:
+            continue
+        require_place(path)
+        if any(side and path.resolve().is_relative_to(side.resolve()) for side in sides):
+            raise click.UsageError(f"{path} lies among the pictures to measure: name another place")
+        if path.exists() and not path.is_file():
+            raise click.UsageError(f"{path} is a folder or a device: name a file")
+        if path.exists() and path.stat().st_size:
+            with path.open("rb") as file:
+                if not re.match(begins, file.read(64)):
+                    raise click.UsageError(f"{path} is there, and none of ours: name another file")
 
 
 def _earlier(path: "Path | None") -> "Sequence[Scored] | None":

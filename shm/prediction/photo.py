@@ -83,7 +83,7 @@ def predict_photos(
     Raises
     ------
     PhotoError
-        The network needs a trimap, or takes none.
+        The network needs a trimap, or takes none; or it answers with what is no number.
     OutOfMemoryError
         Tiles don't fit either.
     """
@@ -93,12 +93,12 @@ def predict_photos(
         raise PhotoError("it is a T-Net alone, and has no use for a trimap: give one with M-Net")
     room = room or Room()
     if config.mode == "tiles":
-        return _in_tiles(network, images, config, trimaps, batch, room, note)
+        return _require_numbers(_in_tiles(network, images, config, trimaps, batch, room, note))
     size = (images[0].shape[0], images[0].shape[1])
     small = working_size(size, config.max_side, enlarge=config.mode == "resize")
     if room.fits(len(images), small, size):
         try:
-            return _at(network, images, small, config.upsampling, trimaps)
+            return _require_numbers(_at(network, images, small, config.upsampling, trimaps))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -115,7 +115,13 @@ def predict_photos(
         raise OutOfMemoryError(
             f"out of memory at {_told(small)}, and a T-Net alone sees no tiles: give --max-side"
         )
-    return _in_tiles(network, images, config, trimaps, 1, room, note)
+    return _require_numbers(_in_tiles(network, images, config, trimaps, 1, room, note))
+
+
+def _require_numbers(mattes: list[Matting]) -> list[Matting]:
+    if not all(np.isfinite(each.alpha).all() for each in mattes):
+        raise PhotoError("the nets answer with what is no number: their weights are broken")
+    return mattes
 
 
 def _told_of(count: int, size: Size, config: PhotoConfig) -> str:

@@ -159,6 +159,22 @@ def test_what_can_not_be_measured_is_a_line(
     assert told in run("shm", "evaluate", *words, code=code).stderr
 
 
+def test_what_is_written_takes_nobody_s_place(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    sides = ("--predictions", folders / "truth", "--truth", folders / "truth")
+    for option in ("--csv", "--markdown", "--sheet"):
+        for place, told, code in (
+            (next((folders / "truth").iterdir()), "lies among the pictures to measure", 2),
+            (tmp_path / "notes", "is there, and none of ours", 2),
+            (tmp_path / "folder", "is a folder or a device", 2),
+            ("/dev/null", "is a folder or a device", 2),
+            (tmp_path / "notes" / "f", "notes is no folder: name another place", 1),
+        ):
+            assert told in run("shm", "evaluate", *sides, option, place, code=code).stderr
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
 # -------------------------------------------------------------------- a store
 
 

@@ -117,9 +117,40 @@ def test_a_line_that_a_kill_cut_short_counts_for_nothing(photos: Path, tmp_path:
     assert "add --overwrite" in run(*NETS, photos, "-o", out, code=1).stderr
 
 
+def test_a_damaged_line_counts_for_nothing(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(*NETS, photos, "-o", out)
+    record = out / RECORD
+    record.write_bytes(record.read_bytes() + b"\xff\xfe\n[1]\n" + 2000 * b"[" + b"\n")
+    assert "2 were finished" in run(*NETS, photos, "-o", out).stderr
+    record.write_bytes(b"\xff\xfe\n")
+    assert "add --overwrite" in run(*NETS, photos, "-o", out, code=1).stderr
+
+
+def test_somebody_else_s_file_is_not_replaced(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").write_text("mine")
+    told = run(*NETS, photos, "-o", out, code=1).stderr
+    assert f"{out / 'a.png'} is there, and not of an earlier run" in told
+    assert (out / "a.png").read_text() == "mine"
+    assert (out / "deep" / "b.png").exists()
+    run(*NETS, photos, "-o", out, "--overwrite")
+    assert pixels(out / "a.png").shape == (50, 71)
+    lines = (out / RECORD).read_text().splitlines(keepends=True)
+    (out / RECORD).write_text("".join(line for line in lines if "made from" not in line))
+    # ... as a kill leaves it between a result and its line
+    assert "2 files written, 0 failed" in run(*NETS, photos, "-o", out).stderr
+    other = ("--max-side", 32)
+    run(*NETS, photos / "a.jpg", "-o", out, "--overwrite", *other)
+    assert "1 files written, 0 failed, 1 were" in run(*NETS, photos, "-o", out, *other).stderr
+
+
 def test_no_result_lies_where_an_input_does(photos: Path) -> None:
     before = all_files(photos)
     assert "give another --out" in run(*NETS, photos, "-o", photos, code=1).stderr
+    told = run(*NETS, photos / "deep", "-o", photos, code=1).stderr
+    assert f"all of it lies in {photos}, where results go: give another --out" in told
     told = run(*NETS, photos / "deep" / "b.png", "-o", photos / "deep", code=1).stderr
     assert f"its result would replace {photos / 'deep' / 'b.png'}" in told
     assert results(photos) == before
@@ -229,11 +260,15 @@ def test_each_kind_of_bad_photo_is_a_line_and_the_others_go_on(
     frames[0].save(photos / "moving.gif", save_all=True, append_images=frames[1:])
     Image.fromarray(noise(40, 60)).convert("CMYK").save(photos / "cmyk.jpg")
     (photos / "none.mp4").write_bytes(b"no video")
+    (photos / "loop.jpg").symlink_to("loop.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
     options = ("--max-megapixels", 1, "--max-side", 320, "--json")
-    done = run(*NETS, photos, "-o", tmp_path / "out", *options, code=1)
+    done = run(*NETS, photos, tmp_path / "pipe.jpg", "-o", tmp_path / "out", *options, code=1)
     found = json.loads(done.stdout)
     reasons = {Path(each["source"]).name: each["reason"] for each in found["failed"]}
-    assert set(reasons) == {*contents, "tiny.png", "moving.gif", "none.mp4"}
+    refused = {"tiny.png", "moving.gif", "none.mp4", "loop.jpg", "pipe.jpg"}
+    assert set(reasons) == {*contents, *refused}
+    assert "regular file" in reasons["pipe.jpg"]
     assert reasons["empty.jpg"] == "the file is empty"
     assert "truncated" in reasons["cut.jpg"]
     assert "1×1 pixels" in reasons["tiny.png"]
@@ -275,7 +310,9 @@ def test_a_full_disk_is_a_line_for_each_photo_and_leaves_nothing_half_written(
     Image.fromarray(noise(300, 300)).save(folder / "large.png")
     Image.fromarray(noise(40, 40)).save(folder / "small.png")
     done = run(*NETS, folder, "-o", full / "out", "--cutout", code=1)
-    assert "large.png: No space left on device" in done.stderr.replace("\n", " ")
+    assert "large.png: No space left on device: make room where --out is" in done.stderr.replace(
+        "\n", " "
+    )
     assert set(all_files(full / "out")) == {"small.png", RECORD}
 
 
@@ -313,9 +350,27 @@ def test_a_video_that_ends_early_keeps_its_frames_and_is_a_failure(tmp_path: Pat
     assert "1 failed" in run(*NETS, clip, "-o", tmp_path / "out", code=1).stderr  # nor finished
 
 
+def test_names_of_videos_may_be_long_and_strange(tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    names = [251 * "l" + ".mp4", "a\x1b[31m\nb.mp4", "concat:a|b.mp4"]
+    whole = write(tmp_path / "clip.mp4", steps(2))
+    for name in names:
+        (folder / name).write_bytes(whole.read_bytes())
+    done = run(*NETS, folder, "-o", tmp_path / "out")
+    assert set(all_files(tmp_path / "out")) == {*names, RECORD}
+    assert "a\\x1b[31m\\nb.mp4: 2 frames at" in done.stderr
+    assert "\x1b[31m" not in done.stderr
+    Image.fromarray(noise(40, 40)).save(tmp_path / "trimap.png")
+    told = run(
+        *NETS, whole, "--trimaps", tmp_path / "trimap.png", "-o", tmp_path / "two", code=1
+    ).stderr
+    assert "a video has no trimaps" in told
+
+
 def test_a_sound_that_the_container_can_not_hold_is_a_line(photos: Path, tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", steps(3), sound=True)
     options = ("--cutout", "--video", "webm")
     done = run(*NETS, clip, photos / "a.jpg", "-o", tmp_path / "out", *options, code=1)
-    assert "partial.webm: can't be written" in done.stderr
+    assert ".webm: can't be written" in done.stderr
     assert set(all_files(tmp_path / "out")) == {"a.png", RECORD}

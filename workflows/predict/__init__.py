@@ -1,5 +1,6 @@
 """Photos and videos in, their mattes, cut-outs or composites out, by the same names."""
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shm.datasets.image import MAX_PIXELS
+from shm.datasets.tree import printable
 from shm.prediction import Network, PhotoConfig, PhotoError, Room
 from shm.workflows.nets import NetsConfig, load_network
 from shm.workflows.predict.finished import Finished
@@ -103,7 +105,7 @@ def predict(
     """
     sources, failures = list_sources(inputs, target)
     for each in failures:
-        note(f"  {each.source}: {each.reason}")
+        note(f"  {printable(each.source)}: {each.reason}")
     loaded = load_network(model, run.nets)
     network, config = loaded.network, loaded.photo_config(run.photo)
     if network.needs_trimap and run.trimaps is None:
@@ -152,7 +154,7 @@ class _Job:
 
     def go(self, sources: Sequence[Source]) -> None:
         """Predict everything; what fails is noted, and the others go on."""
-        inputs = {source.path.resolve() for source in sources}
+        inputs = {os.path.realpath(source.path) for source in sources}
         with progress("predict", len(sources), "photo") as bar:
             for source in sources:
                 failures = len(self.failed)
@@ -160,13 +162,18 @@ class _Job:
                 bar.advance(rejected=len(self.failed) - failures)
             self._flush()
 
-    def _take(self, source: Source, inputs: Collection[Path]) -> None:
+    def _take(self, source: Source, inputs: Collection[str]) -> None:
         files = _files(source, self.target, self.run)
-        replaced = next((file for file in files if file.resolve() in inputs), None)
+        replaced = next((file for file in files if os.path.realpath(file) in inputs), None)
         if replaced is not None:
             self.fail(str(source.path), f"its result would replace {replaced}: give another --out")
         elif self.earlier.has(source.path, self._made_from(source), files):
             self.finished.append(source.path)
+        elif (other := self.earlier.somebody_else_s(files)) is not None:
+            self.fail(
+                str(source.path),
+                f"{other} is there, and not of an earlier run: give another --out, or --overwrite",
+            )
         elif source.is_video:
             self._flush()
             self._video(source, files)
@@ -177,6 +184,7 @@ class _Job:
 
     def _video(self, source: Source, files: Sequence[Path]) -> None:
         failures = len(self.failed)
+        self.earlier.begin(files)
         self.written += predict_video(
             self.network, source, files, self.config, self.run, fail=self.fail, note=self.note
         )
@@ -197,6 +205,7 @@ class _Job:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        self.earlier.begin(file for photo in self._waiting for file in photo.files)
         for photo, written in predict_batch(
             self.network,
             self._waiting,
@@ -214,8 +223,9 @@ class _Job:
 
     def fail(self, source: str, reason: str) -> None:
         """Count and tell what could not be predicted."""
+        reason = reason.removeprefix(f"{source}: ")
         self.failed.append(Failure(source=source, reason=reason))
-        self.note(f"  {source}: {reason}")
+        self.note(f"  {printable(source)}: {reason}")
 
 
 def _files(source: Source, target: Path, run: PredictRun) -> tuple[Path, ...]:

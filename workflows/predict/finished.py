@@ -1,7 +1,8 @@
 """Which results of an earlier run still hold, so that a run that was stopped carries on."""
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
@@ -18,7 +19,8 @@ class Finished:
 
     A source is finished where its line has the sizes and times of the files that it was made from,
     and all results are there. Lines are added as work goes on; one that a kill cut short counts for
-    nothing.
+    nothing. Before a result is written, a line says so: a file that no line has is somebody
+    else's, and not replaced.
 
     Parameters
     ----------
@@ -38,13 +40,20 @@ class Finished:
     def __init__(self, target: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
         self._target = target
         self._done: dict[str, Any] = {}
+        self._ours: set[str] = set()
+        self._overwrite = overwrite
         ours = json.loads(json.dumps(settings))
         file = target / FILE
         try:
-            if file.exists() and not overwrite:
-                self._read(file, ours)
+            lines = _lines_of(file)
+            for record in lines[1:]:
+                self._ours.update(record.get("files", ()))
+            if lines and not overwrite:
+                self._read(file, lines, ours)
             else:
-                write_bytes(file, json.dumps({"settings": ours}).encode() + b"\n")
+                kept = {"files": sorted(self._ours)}  # of earlier settings, and ours all the same
+                made = (json.dumps(each) + "\n" for each in ({"settings": ours}, kept))
+                write_bytes(file, "".join(made).encode())
             self._file: IO[str] = file.open("a", encoding="utf-8")
         except OSError as error:
             if isinstance(error, PredictError):
@@ -53,14 +62,14 @@ class Finished:
                 f"{target}: results can't be written there ({error.strerror})"
             ) from error
 
-    def _read(self, file: Path, ours: Mapping[str, Any]) -> None:
-        first, *lines = file.read_text(encoding="utf-8").splitlines() or [""]
-        try:
-            theirs = dict(json.loads(first)["settings"])
-        except (ValueError, KeyError, TypeError) as error:
+    def _read(
+        self, file: Path, lines: Sequence[Mapping[str, Any]], ours: Mapping[str, Any]
+    ) -> None:
+        theirs = lines[0].get("settings")
+        if not isinstance(theirs, dict):
             raise PredictError(
                 f"{file}: damaged, nobody knows what these results were made with: add --overwrite"
-            ) from error
+            )
         changed = [
             f"{name} {_told(theirs.get(name))}, now {_told(value)}"
             for name, value in ours.items()
@@ -71,12 +80,9 @@ class Finished:
                 f"{self._target}: its results were made with {'; '.join(changed)}: add "
                 "--overwrite, take the old options, or another folder"
             )
-        for line in lines:
-            try:
-                record = json.loads(line)
-                self._done[record["source"]] = record["made from"]
-            except (ValueError, KeyError, TypeError):
-                continue  # a kill cut it short: its source is done again
+        for record in lines[1:]:
+            if "source" in record:
+                self._done[str(record["source"])] = record.get("made from")
 
     def has(self, source: Path, made_from: Iterable[Path], files: Iterable[Path]) -> bool:
         """Return whether a source's results are there, made from these files as they are now."""
@@ -87,12 +93,31 @@ class Finished:
             and all(file.is_file() for file in files)
         )
 
+    def somebody_else_s(self, files: Iterable[Path]) -> Path | None:
+        """Return the first of the files that is there and that no run of ours has written."""
+        if self._overwrite:
+            return None
+        there = (file for file in files if os.path.lexists(file))
+        return next((file for file in there if self._name(file) not in self._ours), None)
+
+    def begin(self, files: Iterable[Path]) -> None:
+        """Note that these files are about to be written."""
+        names = [name for name in map(self._name, files) if name not in self._ours]
+        self._ours.update(names)
+        if names:
+            self._note({"files": names})
+
     def add(self, source: Path, made_from: Iterable[Path]) -> None:
         """Note that all results of a source are there."""
-        record = {"source": str(source.absolute()), "made from": _states(made_from)}
+        self._note({"source": str(source.absolute()), "made from": _states(made_from)})
+
+    def _note(self, record: Mapping[str, Any]) -> None:
         with suppress(OSError):  # a full disk: the source is done again, which does no harm
             self._file.write(json.dumps(record) + "\n")
             self._file.flush()
+
+    def _name(self, file: Path) -> str:
+        return file.relative_to(self._target).as_posix()
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +125,20 @@ class Finished:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._file.close()
+
+
+def _lines_of(file: Path) -> list[dict[str, Any]]:
+    """Return a record's lines; one that a kill cut short, or that is damaged, as an empty one."""
+    if not file.exists():
+        return []
+    found: list[dict[str, Any]] = []
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() or [""]:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        found.append(record if isinstance(record, dict) else {})
+    return found
 
 
 def state_of(path: Path) -> list[int] | None:

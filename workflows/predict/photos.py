@@ -1,5 +1,6 @@
 """Photos, one batch after the other."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Photo:
     ) -> "Photo | None":
         """Read a photo; None, and `fail` is told, where it can't be."""
         try:
-            content = sys.stdin.buffer.read() if source.is_standard_input else None
+            content = _standard_input() if source.is_standard_input else None
             image = read_photo(source.path, max_pixels=max_pixels, content=content)
             profile = rgb_profile(source.path, max_pixels=max_pixels, content=content)
             trimap = _trimap_of(source, given, (image.shape[0], image.shape[1]), max_pixels)
@@ -108,6 +109,8 @@ def to_stdout(
     PredictError
         There are several, or it can't be predicted.
     """
+    if sys.stdout is None:
+        raise PredictError("standard output is closed: give a folder, --out")
     files = [file for each in sources for file in run.wanted.files(Path(), each.name)]
     if len(files) != 1 or sources[0].is_video:
         raise PredictError("standard output takes one result of one photo: give a folder, --out")
@@ -124,6 +127,12 @@ def to_stdout(
     profile = photo.profile if kind in _COLOURED else None
     sys.stdout.buffer.write(png_bytes(pixels, profile=profile))
     sys.stdout.buffer.flush()
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise PredictError("standard input is closed: give a file")
+    return sys.stdin.buffer.read()
 
 
 def read_given(trimaps: Path | None, sources: Sequence[Source]) -> Given:
@@ -170,6 +179,8 @@ def _reason(error: BaseException) -> str:
         return " ".join(str(error).split())[:200]
     if isinstance(error, MemoryError):
         return "it does not fit in memory: give --max-side, or smaller tiles"
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return "No space left on device: make room where --out is, and run the same command again"
     file = getattr(error, "filename", None)
     reason = getattr(error, "strerror", None) or str(error)
     return f"{file}: {reason}" if file else reason

@@ -1,6 +1,7 @@
 """What is to be predicted: photos and videos, in files, folders, patterns or standard input."""
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -81,7 +82,7 @@ def list_sources(
         sources, refused = _sources_of(given, target)
         failures += refused
         if not sources and not refused:
-            failures.append(Failure(source=given, reason=_nothing(given)))
+            failures.append(Failure(source=given, reason=_nothing(given, target)))
         for source in sources:
             other = found.setdefault((source.name, source.is_video), source)
             if other.path != source.path:
@@ -93,7 +94,9 @@ def list_sources(
     return tuple(found.values()), tuple(failures)
 
 
-def _nothing(given: str) -> str:
+def _nothing(given: str, target: Path | None) -> str:
+    if any(_sources_of(given, None)):
+        return f"all of it lies in {target}, where results go: give another --out"
     if Path(given).is_dir():
         return "there is no photo and no video in this folder"
     return "no file fits this pattern" if glob.has_magic(given) else "no such file or folder"
@@ -105,15 +108,19 @@ def _sources_of(given: str, target: Path | None) -> tuple[list[Source], list[Fai
         return [Source(path=path, name=PurePath("stdin"))], []
     if path.is_dir():
         return _below(path, target)
-    if path.exists():
+    if path.is_file():
         return [Source(path=path, name=PurePath(path.stem))], []
+    if os.path.lexists(path):
+        return [], [
+            Failure(source=given, reason="not a regular file, or a link that leads nowhere")
+        ]
     return list(_matching(given, target)), []
 
 
 def _below(folder: Path, target: Path | None) -> tuple[list[Source], list[Failure]]:
     """List a folder's photos and videos, at any depth, and what looks like one and isn't read."""
-    results = None if target is None else target.resolve()
-    if results == folder.resolve():
+    results = None if target is None else Path(os.path.realpath(target))
+    if results == Path(os.path.realpath(folder)):
         raise PredictError(
             f"{target}: results would lie among the photos that they are of: give another --out"
         )
@@ -135,7 +142,7 @@ def _below(folder: Path, target: Path | None) -> tuple[list[Source], list[Failur
 def _matching(pattern: str, target: Path | None) -> Iterator[Source]:
     if not glob.has_magic(pattern):
         return
-    results = None if target is None else target.resolve()
+    results = None if target is None else Path(os.path.realpath(target))
     root = Path(pattern[: _first_magic(pattern)].rpartition("/")[0])
     for path in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207 - `**`
         if path.is_file() and _is_media(path) and not _lies_in(path, results):
@@ -148,7 +155,8 @@ def _first_magic(pattern: str) -> int:
 
 
 def _lies_in(path: Path, folder: Path | None) -> bool:
-    return folder is not None and path.resolve().is_relative_to(folder)
+    # Not Path.resolve, which raises at links that lead to themselves.
+    return folder is not None and Path(os.path.realpath(path)).is_relative_to(folder)
 
 
 def _is_media(path: Path) -> bool:

@@ -1,11 +1,13 @@
 """Videos, frame by frame: the same length and times, and no more flicker than is wanted."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from shm.datasets.tree import printable
 from shm.datasets.video import Frame, Video, VideoError, describe_video, read_frames
 from shm.datasets.video_writer import CODECS
 from shm.pipeline.errors import ShmError
@@ -72,13 +74,13 @@ def predict_video(
     Files appear when the last frame is in them. One that ends early keeps the frames there were,
     and `fail` is told.
     """
-    partial = [file.with_name(f".{file.stem}.partial{file.suffix}") for file in files]
+    partial = [_partial(file) for file in files]
     started = time.monotonic()
     try:
         if len(run.wanted.backdrops) > 1:
             raise PredictError("a video is composited on one background: give one photo or colour")
-        if network.needs_trimap:
-            raise PredictError("a video has no trimaps to give: take a model with a T-Net")
+        if network.needs_trimap or run.trimaps is not None:
+            raise PredictError("a video has no trimaps: take a model with a T-Net, no --trimaps")
         run.video.require_containers(run.wanted.kinds, run.wanted.depth)
         video = describe_video(source.path, max_pixels=run.max_pixels)
         count, early = _written(network, video, partial, config, run, note)
@@ -90,11 +92,19 @@ def predict_video(
     finally:
         for made in partial:
             made.unlink(missing_ok=True)
+    if count < 0.9 * video.frames and early is None:  # a guess where no header tells how many
+        note(f"{printable(str(source.path))}: damaged? about {video.frames} frames were expected")
     rate = count / max(time.monotonic() - started, 1e-9)
-    note(f"{source.path}: {count} frames at {rate:.1f} frames a second")
+    note(f"{printable(str(source.path))}: {count} frames at {rate:.1f} frames a second")
     if early is not None:
         fail(str(source.path), f"{early}; its results have the frames before that")
     return list(files)
+
+
+def _partial(file: Path) -> Path:
+    """Return where a file grows; its own name may be as long as names can be."""
+    short = hashlib.sha256(file.name.encode()).hexdigest()[:12]
+    return file.with_name(f".{short}.partial{file.suffix}")
 
 
 def _written(
@@ -109,7 +119,7 @@ def _written(
     smoother, room, count = Smoother(run.video.smooth), Room(), 0
     with (
         VideoResults(files, run.wanted, video) as results,
-        progress(video.path.name, video.frames, "frame") as bar,
+        progress(printable(video.path.name), video.frames, "frame") as bar,
     ):
         try:
             for batch in _batches(read_frames(video), run.batch):

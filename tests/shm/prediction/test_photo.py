@@ -13,6 +13,7 @@ import torch
 from shm.models import MattingModel, ModelConfig, build_model
 from shm.prediction import (
     OutOfMemoryError,
+    Output,
     PhotoConfig,
     PhotoError,
     Room,
@@ -157,6 +158,17 @@ def test_where_nothing_is_unknown_m_net_is_not_asked() -> None:
 def test_tiles_of_no_sensible_size_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(TilesError, match="tiles of"):
         TilesConfig(**wrong)
+
+
+@pytest.mark.parametrize("mode", ["whole", "tiles"])
+def test_an_answer_that_is_no_number_is_an_error(mode: str) -> None:
+    class Broken(Echo):
+        def predict(self, images: torch.Tensor, trimaps: torch.Tensor | None = None) -> Output:
+            return super().predict(images * float("nan"), trimaps)
+
+    config = PhotoConfig(mode=mode, tiles=SMALL)  # type: ignore[arg-type]
+    with pytest.raises(PhotoError, match="their weights are broken"):
+        predict_photos(Broken(), [ramp(100, 200)], config)
 
 
 # -------------------------------------------------------------------- memory

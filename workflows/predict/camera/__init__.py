@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from shm.datasets.camera import BrowserCamera, Camera, CameraError, DeviceCamera
+from shm.datasets.files import require_place
 from shm.prediction import PhotoError
 from shm.workflows.nets import load_network
 from shm.workflows.predict.camera.live import Live
@@ -86,6 +87,7 @@ def predict_camera(
     wanted = replace(run.wanted, kinds=("photo", *run.wanted.kinds))
     run = replace(run, wanted=wanted)
     run.video.require_containers(wanted.kinds, wanted.depth)
+    require_place(target / "photo" / "still.png")
     loaded = load_network(model, run.nets)
     if loaded.network.needs_trimap:
         raise PhotoError(f"{model} has no T-Net, and a camera no trimaps: give one with a T-Net")

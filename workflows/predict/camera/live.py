@@ -222,7 +222,10 @@ class Live:
             recording.close()
         except _FAILURES as error:
             why = why or _reason(error)
-        self._kept([file for file in recording.files if file.exists()], why)
+        kept = [file for file in recording.files if file.exists() and file.stat().st_size]
+        for file in set(recording.files) - set(kept):
+            file.unlink(missing_ok=True)
+        self._kept(kept, why)
 
     def _kept(self, files: Sequence[Path], why: str = "") -> None:
         self.written += files

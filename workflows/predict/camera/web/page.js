@@ -71,7 +71,8 @@ async function openCamera() {
     await video.play();
     sendFrame();
   } catch (error) {
-    fail(`${error.name}: allow it for this page`);
+    const missing = ["NotFoundError", "NotReadableError"].includes(error.name);
+    fail(`${error.name}: ${missing ? "plug one in that nobody else uses" : "allow it for this page"}`);
   }
 }
 
