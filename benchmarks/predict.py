@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script sees its own folder only
 
 from benchmarks.common.alone import Done, Together, alone
-from benchmarks.common.memory import peak
+from benchmarks.common.memory import forget_peak, give_back, peak
 from benchmarks.common.table import finite, show
 from benchmarks.plain.metrics import plain_score
 from shm.datasets.image import read_photo
@@ -58,6 +58,8 @@ def predicted(
     nets, image = load_network(model), photo_of(megapixels, path)
     config = PhotoConfig(mode=mode, max_side=max_side)  # type: ignore[arg-type]
     predict_photos(nets.network, [image[:64, :64]], config)  # what a first call sets up is no cost
+    give_back()
+    forget_peak()
     before, began = peak(), time.perf_counter()
     (matte,) = predict_photos(nets.network, [image], config)
     seconds = time.perf_counter() - began

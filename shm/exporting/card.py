@@ -95,7 +95,8 @@ def _data(stores: Sequence[Mapping[str, Any]]) -> str:
         for each in stores
     ]
     validated = stores[0]["samples"]["validation"]
-    lines.append(f"- validated on {validated} samples of other people and backgrounds of the first")
+    if validated:
+        lines.append(f"- validated on {validated} samples of other people, of the first of them")
     return "\n".join(lines)
 
 
