@@ -102,6 +102,8 @@ def predict_camera(
                 Page(live, camera, config.port, note).serve()
         except CameraError as error:
             ended = str(error)
+        except RuntimeError as error:  # what a device says
+            raise PredictError(" ".join(str(error).split())[:200]) from error
         finally:
             live.close()
     return Kept(written=tuple(live.written), ended=ended)
