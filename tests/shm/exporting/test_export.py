@@ -166,10 +166,10 @@ def test_what_is_no_export_of_ours_is_a_line(folder: Path, tmp_path: Path) -> No
 
 def test_a_checkpoint_is_exported_with_its_card_and_programs(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    config = ModelConfig(tnet=None, mnet=None, dim="dim", width=0.05)
+    config = ModelConfig(mnet="light", width=0.1)
     nets = build_model(config).eval()
     metadata = Metadata(
-        phase="stage-3",
+        phase="mnet",
         step=7,
         model=config,
         config={"preset": "mine", "seed": 3, "max_side": 64},
@@ -191,7 +191,7 @@ def test_a_checkpoint_is_exported_with_its_card_and_programs(tmp_path: Path) -> 
     assert [file.name for file in found.files] == names
     assert [note.split(":")[0] for note in notes] == names[:2]
     card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
-    for told in ("# dim", "Preset `mine`, seed 3", "| whole | 1.5 | 0.25 |", "## Limits"):
+    for told in ("# light", "Preset `mine`, seed 3", "| whole | 1.5 | 0.25 |", "## Limits"):
         assert told in card
     for told in (
         "- `train.zarr`, composited, SHA-256 `aaaaaaaaaaaaaaaa…`: 308 s",

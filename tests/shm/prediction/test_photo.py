@@ -197,7 +197,7 @@ def test_a_batch_that_does_not_fit_is_taken_one_by_one_first() -> None:
 
 
 TIGHT = """
-import resource, sys
+import resource
 from pathlib import Path
 from shm.prediction import PhotoConfig, TilesConfig, predict_photos
 from shm.workflows.nets import load_network
@@ -207,7 +207,7 @@ nets, image = load_network("untrained:light"), photo(1024, 1024)
 config = PhotoConfig(max_side=1024, tiles=TilesConfig(side=256, overlap=64))
 predict_photos(nets.network, [image[:256, :256]], config)  # what threads and kernels need is there
 held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-limit = held + int(sys.argv[1]) * 2**20
+limit = held + 150 * 2**20  # so do 90 to 270; T-Net at 1024 pixels needs 300
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 (matte,) = predict_photos(nets.network, [image], config, note=print)
 print(matte.alpha.shape)
@@ -215,20 +215,14 @@ print(matte.alpha.shape)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems don't limit a process's memory")
-@pytest.mark.parametrize(("megabytes", "sides"), [(450, ()), (150, (512,))])
-def test_a_process_with_too_little_memory_gets_to_the_end(
-    megabytes: int, sides: tuple[int, ...]
-) -> None:
-    words = [sys.executable, "-c", TIGHT, str(megabytes)]
-    root = Path(__file__).parents[3]
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+def test_a_process_with_too_little_memory_gets_to_the_end() -> None:
+    words, root = [sys.executable, "-c", TIGHT], Path(__file__).parents[3]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     told = "out of memory at 1024×1024 pixels: going on in tiles of 256 pixels"
     first, *others, shape = done.stdout.splitlines()
     assert first == f"{told}, with all photos that are as large"
-    assert others == [
-        f"out of memory: T-Net sees photos at {side} pixels from now on" for side in sides
-    ]
+    assert others == ["out of memory: T-Net sees photos at 512 pixels from now on"]
     assert shape == "(1024, 1024)"
 
 
