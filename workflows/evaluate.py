@@ -150,6 +150,8 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
         model has no T-Net.
     """
     methods, trimap = _methods(run)
+    if trimap == "true" and not truths.has_trimaps:
+        trimap = "none"
     scored: dict[str, list[Scored]] = {name: [] for name in methods}
     failed: list[tuple[str, str]] = []
     confusion = np.zeros((len(TrimapClass), len(TrimapClass)), np.int64)

@@ -86,13 +86,17 @@ def export_nets(
                 made = f"{name}.pt2"
                 contents[made] = write_program(program)
                 parity[made] = check_program(graph, contents[made], made)
-                note(f"{made}: as the nets, but for {', '.join(map(str, parity[made]))}")
+                note(
+                    f"{made}: largest difference from the nets {', '.join(map(str, parity[made]))}"
+                )
                 bar.advance()
             if "onnx" in formats:
                 made = f"{name}.onnx"
                 contents[made] = write_onnx(program, graph, about)
                 parity[made] = check_parity(graph, contents[made], made)
-                note(f"{made}: as the nets, but for {', '.join(map(str, parity[made]))}")
+                note(
+                    f"{made}: largest difference from the nets {', '.join(map(str, parity[made]))}"
+                )
                 bar.advance()
     card = model_card(
         metadata,
@@ -108,3 +112,7 @@ def export_nets(
     for name, content in contents.items():
         write_bytes(target / name, content)
     return Exported(files=tuple(target / name for name in contents), parity=parity)
+
+
+def _told(name: str, found: list[Parity]) -> str:
+    return f"{name}: largest difference from the nets {', '.join(map(str, found))}"

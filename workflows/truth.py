@@ -53,6 +53,11 @@ class Truths(Protocol):
         """Say where they are from."""
         ...
 
+    @property
+    def has_trimaps(self) -> bool:
+        """Whether there is an unknown region to measure."""
+        ...
+
     def __len__(self) -> int: ...
 
     def label(self, index: int) -> str:
@@ -80,6 +85,11 @@ class StoreTruths:
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    @property
+    def has_trimaps(self) -> bool:
+        """Whether there is an unknown region to measure: stores have trimaps."""
+        return True
 
     def label(self, index: int) -> str:
         """Return the sample's id, or its slot where its record is damaged."""
@@ -157,6 +167,11 @@ class FolderTruths:
     def label(self, index: int) -> str:
         """Return the alpha's file."""
         return str(self._files[index][1])
+
+    @property
+    def has_trimaps(self) -> bool:
+        """Whether there is an unknown region to measure."""
+        return self._trimaps is not None
 
     def read(self, index: int) -> Truth:
         """Read an alpha and what belongs to it.

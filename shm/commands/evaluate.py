@@ -96,7 +96,7 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
         more = {} if compared is None else {"against": compared.as_json()}
         print_json(found.as_json() | more)
     else:
-        say(f"{found.first} on {found.source}, with {found.trimap} trimaps")
+        say(f"{found.first} on {found.source}, {TRIMAPS[found.trimap]}")
         click.echo(found.as_markdown(), nl=False)
         if compared is not None:
             from shm.evaluation import comparison_to_markdown
@@ -107,6 +107,13 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
         say(f"{len(found.failed)} images could not be scored")
         raise click.exceptions.Exit(1)
 
+
+TRIMAPS = {
+    "predicted": "on predicted trimaps",
+    "true": "with the trimaps given",
+    "none": "whole images only: --trimaps has the unknown regions",
+}
+"""What is told of each kind of trimap."""
 
 OURS = {"csv_path": rb"method,", "markdown": rb"\d+ images of ", "sheet": rb"\x89PNG"}
 """How the files begin that are written, and may be written again."""

@@ -27,8 +27,10 @@ RESULTS = topic(
     click.option("--cutout", is_flag=True, help="RGBA, with clean edge colours."),
     click.option(
         "--background",
+        "backgrounds",
         metavar="FILE|FOLDER|#rrggbb",
-        help="Composite on this photo, each photo of this folder, or this colour.",
+        multiple=True,
+        help="Composite on this photo, each photo of this folder, or this colour; may be repeated.",
     ),
     click.option("--trimap", "show_trimap", is_flag=True, help="What T-Net sees."),
     click.option(
@@ -206,9 +208,9 @@ def _run(options: Mapping[str, Any]) -> "PredictRun":
         "raw-alpha": options["raw_alpha"],
         "trimap": options["show_trimap"],
         "cutout": options["cutout"],
-        "composite": options["background"] is not None,
+        "composite": bool(options["backgrounds"]),
     }
-    backdrops = () if not asked["composite"] else find_backdrops(options["background"], max_pixels)
+    backdrops = find_backdrops(options["backgrounds"], max_pixels)
     wanted = Wanted(
         kinds=tuple(kind for kind in KINDS if asked[kind]) or ("alpha",),
         depth=16 if options["depth"] == "16" else 8,

@@ -79,7 +79,8 @@ def compare(ours: Sequence[Scored], theirs: Sequence[Scored]) -> Comparison:
     resized = [each.id for each in ours if each.pixels != by_id[each.id].pixels]
     if resized:
         raise ComparisonError(
-            f"{resized[0]!r} has another size or unknown region in the other table: score both "
+            f"{resized[0]!r} has another size or unknown region in the other table, or one of the "
+            "tables was made without --trimaps: score both "
             "on the same images"
         )
     groups = [each.group for each in ours]

@@ -73,9 +73,7 @@ def _files(files: Mapping[str, Sequence[Parity]]) -> str:
     lines = []
     for name, parities in files.items():
         told = ", ".join(map(str, parities))
-        lines.append(
-            f"- `{name}`" + (f"; largest difference from the nets: {told}" if told else "")
-        )
+        lines.append(f"- `{name}`" + (f"; largest difference from the nets {told}" if told else ""))
     return "\n".join(lines)
 
 
@@ -96,7 +94,8 @@ def _data(stores: Sequence[Mapping[str, Any]]) -> str:
     ]
     validated = stores[0]["samples"]["validation"]
     if validated:
-        lines.append(f"- validated on {validated} samples of other people, of the first of them")
+        of = " of the first of these stores" if len(stores) > 1 else ""
+        lines.append(f"- validated on {validated} samples of other people{of}")
     return "\n".join(lines)
 
 

@@ -54,7 +54,7 @@ class Parity:
     steady: float = 1.0
 
     def __str__(self) -> str:
-        told = f"{self.size[1]}×{self.size[0]}: {self.difference:.1e}"
+        told = f"{self.difference:.1e} at {self.size[1]}×{self.size[0]}"
         return told if self.steady == 1 else f"{told} on the {self.steady:.0%} that don't jump"
 
 

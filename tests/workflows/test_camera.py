@@ -95,18 +95,23 @@ class Visitor:
 
     async def until(self, word: str) -> dict[str, Any]:
         """Wait for a message that has a word."""
-        while True:
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
             state = await self.state()
             if word in state["message"]:
                 return state
+        raise AssertionError(f"it does not say {word!r}: {state}")
 
     async def recorded(self, seconds: float) -> None:
         """Record for at least so long."""
+        await self.state()  # nothing is kept before there is something to see
         await self.wish(record=True)
-        while True:
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
             state = await self.state()
             if state["recording"] is not None and state["recording"] >= seconds:
                 return
+        raise AssertionError(f"it does not record: {state}")
 
 
 @asynccontextmanager
@@ -153,7 +158,7 @@ def test_a_browser_sees_its_own_camera_matted_and_keeps_what_it_sees(tmp_path: P
         expect(page.locator("#message")).to_contain_text("kept photo/recording-0001.mp4")
         green = np.asarray(Image.open(out / "photo" / "still-0001.png"))
         assert server.end() == 0
-        expect(page.locator("#message")).to_contain_text("the connection to shm ended")
+        expect(page.locator("#message")).to_contain_text("The connection to shm ended")
         assert not wrong
     assert green[:100, :100].mean((0, 1))[1] > green[:100, :100].mean((0, 1))[0] + 50
     assert set(all_files(out)) == {

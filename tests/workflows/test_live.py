@@ -57,6 +57,7 @@ def test_a_still_is_the_next_picture_and_its_matte(tmp_path: Path) -> None:
 def test_a_still_that_can_not_be_written_is_told_and_the_preview_goes_on(tmp_path: Path) -> None:
     (tmp_path / "alpha").touch()  # where a folder should be
     scene = Scene(tmp_path, "alpha")
+    scene.show()
     scene.live.keep_still()
     assert "kept until then: photo/still-0001.png" in str(scene.show()["message"])
     scene.live.record(True)
@@ -69,6 +70,7 @@ def test_a_still_that_can_not_be_written_is_told_and_the_preview_goes_on(tmp_pat
 
 def test_a_recording_ends_when_pictures_change_their_size_and_says_so(tmp_path: Path) -> None:
     scene = Scene(tmp_path, "alpha")
+    scene.show()
     scene.live.record(True)
     for _ in range(3):
         scene.show()
@@ -83,14 +85,15 @@ def test_a_recording_ends_when_pictures_change_their_size_and_says_so(tmp_path: 
 
 
 def test_a_recording_has_the_background_that_is_looked_at(tmp_path: Path) -> None:
-    red, blue = (Backdrop(source=(255 * at, 0, 255 - 255 * at)) for at in (1, 0))
+    red = Backdrop(source=(255, 0, 0))
     Image.new("RGB", (80, 80), (0, 0, 255)).save(tmp_path / "sea.png")
     sea = Backdrop(source=tmp_path / "sea.png")
-    assert blue.name == red.name
+    assert red.name == "ff0000"
     scene = Scene(tmp_path / "out", "composite", backdrops=(red, sea))
     scene.live.look_at("on sea")
     scene.live.look_at("no such view")
     assert scene.live.view == "on sea"
+    scene.show()
     scene.live.record(True)
     scene.show()
     scene.live.record(False)
@@ -102,6 +105,7 @@ def test_a_recording_has_the_background_that_is_looked_at(tmp_path: Path) -> Non
 
 def test_a_recording_can_be_ended_while_the_camera_is_silent(tmp_path: Path) -> None:
     scene = Scene(tmp_path, "alpha")
+    scene.show()
     scene.live.record()
     scene.show()
     scene.live.record()
@@ -113,10 +117,21 @@ def test_a_recording_can_be_ended_while_the_camera_is_silent(tmp_path: Path) -> 
 
 def test_what_was_asked_for_in_vain_is_told_at_the_end(tmp_path: Path) -> None:
     scene = Scene(tmp_path, "alpha")
+    scene.show()
     scene.live.keep_still()
     scene.camera.end("unplugged")
     with pytest.raises(CameraError, match="unplugged"):
         scene.live.step()
     scene.live.close()
     assert scene.notes == ["  no still was kept: no picture came after it was asked for"]
+    assert not scene.live.written
+
+
+def test_what_is_asked_for_while_no_picture_comes_is_refused(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "alpha")
+    scene.live.keep_still()
+    scene.live.record()
+    assert scene.notes == 2 * ["  the camera gives no picture: nothing to keep"]
+    state = scene.show()  # of somebody else, later
+    assert state["recording"] is None
     assert not scene.live.written

@@ -194,6 +194,11 @@ def test_a_photo_is_put_on_each_picture_of_a_folder(photos: Path, tmp_path: Path
     run(*NETS, photos, "-o", tmp_path / "out", "--background", places)
     expected = {f"{name}/{place}.png" for name in ("a", "deep/b") for place in ("beach", "forest")}
     assert set(all_files(tmp_path / "out")) == expected | {RECORD}
+    both = ("--background", places / "beach.png", "--background", "#00ff00")
+    run(*NETS, photos / "a.jpg", "-o", tmp_path / "both", *both)
+    assert set(all_files(tmp_path / "both")) == {"a/beach.png", "a/00ff00.png", RECORD}
+    told = run(*NETS, photos, "-o", tmp_path / "no", "--background", "green", code=1).stderr
+    assert "a colour is written #rrggbb" in told
     Image.fromarray(noise(90, 90)).save(places / "beach.jpg")
     told = run(*NETS, photos, "-o", tmp_path / "two", "--background", places, code=1).stderr
     assert "two backgrounds are called 'beach'" in told

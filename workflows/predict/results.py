@@ -42,7 +42,7 @@ class Backdrop:
     @property
     def name(self) -> str:
         """What composites on it are called where there are several."""
-        return self.source.stem if isinstance(self.source, Path) else "colour"
+        return self.source.stem if isinstance(self.source, Path) else bytes(self.source).hex()
 
     @property
     def told(self) -> str:
@@ -149,20 +149,29 @@ def checkerboard(size: Size, side: int = 12) -> RgbImage:
     return np.where(light[..., None], np.uint8(225), np.uint8(180)).repeat(3, axis=2)
 
 
-def find_backdrops(background: str, max_pixels: int) -> tuple[Backdrop, ...]:
-    """Find new backgrounds: a colour ``#rrggbb``, a photo, or each photo of a folder.
+def find_backdrops(backgrounds: Sequence[str], max_pixels: int) -> tuple[Backdrop, ...]:
+    """Find new backgrounds: colours ``#rrggbb``, photos, and folders whose every photo is one.
 
     Raises
     ------
     PredictError
-        It is none of these, or one of them can't be read.
+        One is none of these, can't be read, or is called as another one.
     """
+    found = [each for given in backgrounds for each in _backdrops_of(given, max_pixels)]
+    names = [each.name for each in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise PredictError(f"two backgrounds are called {twice!r}: rename one of them")
+    return tuple(found)
+
+
+def _backdrops_of(background: str, max_pixels: int) -> list[Backdrop]:
     if background.startswith("#"):
         try:
             red, green, blue = bytes.fromhex(background.removeprefix("#"))
         except ValueError:
             raise PredictError(f"{background!r} is no colour: write #rrggbb") from None
-        return (Backdrop(source=(red, green, blue)),)
+        return [Backdrop(source=(red, green, blue))]
     path = Path(background)
     files: Sequence[Path] = (path,)
     if path.is_dir():
@@ -173,13 +182,11 @@ def find_backdrops(background: str, max_pixels: int) -> tuple[Backdrop, ...]:
         )
         if not files:
             raise PredictError(f"{path}: no photo in it to take as a background")
+    elif not path.exists():
+        raise PredictError(f"{path}: no such photo or folder; a colour is written #rrggbb")
     for file in files:
         try:
             image_size(file, max_pixels=max_pixels)
         except ImageError as error:
             raise PredictError(f"{file}: {error}") from error
-    stems = [file.stem for file in files]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise PredictError(f"{path}: two backgrounds are called {twice!r}: rename one of them")
-    return tuple(Backdrop(source=file, max_pixels=max_pixels) for file in files)
+    return [Backdrop(source=file, max_pixels=max_pixels) for file in files]

@@ -1,5 +1,6 @@
 """What a camera sees now, matted: what is shown of it, and what is kept."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -34,6 +35,9 @@ _COLOURS_SIDE = 320
 
 _WAIT = 0.25
 """Seconds for which a step waits for a picture."""
+
+_SILENCE = 2.0
+"""Seconds without a picture, beside what one takes, after which nobody can mean the next one."""
 
 _INERTIA = 0.8
 """Share of the earlier pictures in the rate that is told."""
@@ -90,7 +94,7 @@ class Live:
         self._wants_still, self._wants_recording = False, False
         self._recording: Recording | None = None
         self._message = ""
-        self._rate, self._last = 0.0, 0.0
+        self._rate, self._took, self._last = 0.0, 0.0, -math.inf
 
     # ------------------------------------------------------------------ wishes
 
@@ -104,14 +108,24 @@ class Live:
         self.view = self.views[(self.views.index(self.view) + 1) % len(self.views)]
 
     def keep_still(self) -> None:
-        """Keep the next picture."""
-        with self._lock:
-            self._wants_still = True
+        """Keep the next picture, if the camera gives any."""
+        if self._is_seeing():
+            with self._lock:
+                self._wants_still = True
 
     def record(self, wanted: bool | None = None) -> None:
         """Begin to record with the next picture, or stop; None is the other of the two."""
-        with self._lock:
-            self._wants_recording = not self._wants_recording if wanted is None else wanted
+        wanted = not self._wants_recording if wanted is None else wanted
+        if not wanted or self._is_seeing():
+            with self._lock:
+                self._wants_recording = wanted
+
+    def _is_seeing(self) -> bool:
+        """Say so where no picture comes: who asks now does not mean one of some later time."""
+        sees = time.monotonic() - self._last < _SILENCE + 2 * self._took
+        if not sees:
+            self._say("the camera gives no picture: nothing to keep")
+        return sees
 
     # ------------------------------------------------------------------ work
 
@@ -136,20 +150,21 @@ class Live:
         self._keep(shot, matte)
         pixels = self._seen(shot.pixels, matte)
         now = time.monotonic()
-        if self._last:
+        self._took = now - began
+        if self._last > -math.inf:
             rate = 1 / max(now - self._last, 1e-6)
             self._rate = _INERTIA * (self._rate or rate) + (1 - _INERTIA) * rate
         self._last = now
-        return Shown(pixels, self._state(shot, now - began))
+        return Shown(pixels, self._state(shot))
 
-    def _state(self, shot: Shot, took: float) -> dict[str, Any]:
+    def _state(self, shot: Shot) -> dict[str, Any]:
         recording = self._recording
         return {
             "views": self.views,
             "view": self.view,
             "size": [shot.pixels.shape[1], shot.pixels.shape[0]],
             "rate": round(self._rate, 1),
-            "took": round(took, 3),
+            "took": round(self._took, 3),
             "recording": None if recording is None else round(recording.seconds, 1),
             "message": self._message,
         }

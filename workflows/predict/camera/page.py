@@ -21,6 +21,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from shm.datasets.camera import BrowserCamera, Camera
 from shm.datasets.image import ImageError
+from shm.datasets.tree import printable
 from shm.workflows.predict.camera.live import Live, Shown
 from shm.workflows.predict.sources import PredictError
 
@@ -180,7 +181,7 @@ class Page:
         if "record" in what:
             self.live.record(bool(what["record"]))
         if "failed" in what:
-            self._give_up(socket, ascii(str(what["failed"])[:200]))
+            self._give_up(socket, printable(str(what["failed"])[:200]))
 
     def receive(self, socket: "_Socket", picture: bytes) -> None:
         """Take in a picture of a page's camera."""

@@ -11,6 +11,10 @@ function wish(what) {
   if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what));
 }
 
+function allow(keeping) {
+  $("still").disabled = $("record").disabled = !keeping;
+}
+
 function say(text, bad = false) {
   $("message").textContent = text;
   $("message").classList.toggle("bad", bad);
@@ -33,6 +37,7 @@ function drawViews(views) {
 }
 
 function showState(state) {
+  allow(true);
   if (drawn !== state.views.join("\n")) drawViews(state.views);
   for (const radio of document.getElementsByName("view")) radio.checked = radio.value === state.view;
   const [width, height] = state.size;
@@ -67,17 +72,19 @@ async function openCamera() {
   taking = true;
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
-    video.srcObject.getVideoTracks()[0].addEventListener("ended", () => fail("it was taken away"));
+    video.srcObject.getVideoTracks()[0].addEventListener("ended", () => fail("it was taken away: give it back"));
     await video.play();
     sendFrame();
   } catch (error) {
     const missing = ["NotFoundError", "NotReadableError"].includes(error.name);
-    fail(`${error.name}: ${missing ? "plug one in that nobody else uses" : "allow it for this page"}`);
+    fail(missing ? "plug one in that nobody else uses" : `allow it for this page (${error.name})`);
   }
 }
 
 function fail(why) {
-  say(`this browser gives no camera (${why}), then load this page again`, true);
+  say(`This browser gives no camera: ${why}, and load this page again.`, true);
+  $("waiting").hidden = true;
+  allow(false);
   wish({ failed: why });
 }
 
@@ -86,7 +93,7 @@ function sendFrame() {
   canvas.height = video.videoHeight;
   canvas.getContext("2d").drawImage(video, 0, 0);
   canvas.toBlob((blob) => {
-    if (blob === null) fail("its pictures are empty");
+    if (blob === null) fail("its pictures are empty: try another one");
     else if (socket.readyState === WebSocket.OPEN) socket.send(blob);
   }, "image/jpeg", 0.95);
 }
@@ -96,8 +103,10 @@ function sendFrame() {
 socket.binaryType = "blob";
 socket.addEventListener("open", () => wish({ ready: true }));
 socket.addEventListener("close", () => {
-  say("the connection to shm ended: load this page again, or start shm again and open its new address", true);
+  say("The connection to shm ended: load this page again, or start shm again and open its new address.", true);
   for (const each of document.querySelectorAll("button, input")) each.disabled = true;
+  $("record").textContent = "Record";
+  $("record").setAttribute("aria-pressed", false);
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
 });
 socket.addEventListener("message", ({ data }) => {
