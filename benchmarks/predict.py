@@ -3,8 +3,8 @@
 - photos: a person's picture at each size, each mode in a process of its own: seconds and
   megapixels a second of the prediction alone, without reading and writing, and the most megabytes
   held beyond what the nets and the photo take. `seam`: the largest step of alpha between two
-  neighbours across the middle of any overlap of tiles, in 255ths; beside it the same places of the
-  alpha that `whole` gives. A seam that is seen is one that the alpha of the whole doesn't have.
+  neighbours across the middle of any overlap of tiles, in 255ths; `beside` the same some pixels
+  away, and the same places of the alpha that `whole` gives. A seam is a step that neither has.
 - metrics: alphas a second, this package's `score` against the same errors step by step.
 
     python benchmarks/predict.py --model runs/first
@@ -37,6 +37,9 @@ from shm.prediction.tiles import tile_windows
 from shm.workflows.nets import load_network
 
 Row = dict[str, Any]
+
+_BESIDE = (-60, -30, 30, 60)
+"""Pixels from the middle of an overlap to where there is no reason for a seam."""
 
 MODES = ("whole", "tiles", "resize")
 
@@ -73,16 +76,16 @@ def predicted(
     return row, matte.alpha
 
 
-def largest_step(alpha: NDArray[np.float32], config: TilesConfig) -> float:
-    """Return the largest difference across the middles of overlaps, in 255ths."""
+def largest_step(alpha: NDArray[np.float32], config: TilesConfig, beside: int = 0) -> float:
+    """Return the largest difference across the middles of overlaps, or beside them, in 255ths."""
     size = (alpha.shape[0], alpha.shape[1])
     steps = [0.0]
     for rows, columns in tile_windows(size, config):
         if rows.start:
-            at = rows.start + config.overlap // 2
+            at = rows.start + config.overlap // 2 + beside
             steps.append(float(np.abs(alpha[at] - alpha[at - 1]).max()))
         if columns.start:
-            at = columns.start + config.overlap // 2
+            at = columns.start + config.overlap // 2 + beside
             steps.append(float(np.abs(alpha[:, at] - alpha[:, at - 1]).max()))
     return 255 * max(steps)
 
@@ -103,6 +106,7 @@ def photos(
             whole = alpha if whole is None else whole
             if mode == "tiles":
                 row["seam"] = largest_step(alpha, TilesConfig())
+                row["beside"] = max(largest_step(alpha, TilesConfig(), each) for each in _BESIDE)
                 row["same place, whole"] = largest_step(whole, TilesConfig())
             rows.append(row)
     return rows
