@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,22 +52,27 @@ def alpha_of_first_row(grid: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[NDArray[np.uint8]]], titles: Sequence[str], side: int = 192
+    rows: Sequence[Sequence[NDArray[np.uint8] | None]],
+    titles: Sequence[str],
+    side: int = 192,
+    captions: Sequence[str] = (),
 ) -> RgbImage:
     """Lay pictures out in rows and titled columns.
 
     Parameters
     ----------
     rows : sequences of uint8 (H, W) or (H, W, 3)
-        As many in each as there are titles, of any sizes.
+        As many in each as there are titles, of any sizes; None leaves a place empty.
     titles : strings
     side : int
         Side of a tile in pixels; pictures are shrunk to fit into it, never stretched.
+    captions : strings, optional
+        What stands to the left of each row.
 
     Returns
     -------
     uint8 (_TITLE + len(rows) * (side + 4), len(titles) * (side + 4), 3)
-        RGB, on white.
+        RGB, on white; as wide again as a tile for captions.
 
     Raises
     ------
@@ -76,12 +82,19 @@ def contact_sheet(
     if not rows:
         raise ValueError("a contact sheet needs at least one row of pictures")
     pitch = side + _GAP
-    sheet = Image.new("RGB", (len(titles) * pitch, _TITLE + len(rows) * pitch), "white")
+    first = 1 if captions else 0
+    width = (len(titles) + first) * pitch
+    sheet = Image.new("RGB", (width, _TITLE + len(rows) * pitch), "white")
     draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(titles):
+    for top, caption in enumerate(captions):
+        lines = [line for part in caption.split("\n") for line in wrap(part, side // 7)]
+        draw.text((4, _TITLE + top * pitch + 4), "\n".join(lines), fill="black")
+    for column, title in enumerate(titles, first):
         draw.text((column * pitch + 4, 4), title, fill="black")
     for top, row in enumerate(rows):
-        for left, pixels in enumerate(row):
+        for left, pixels in enumerate(row, first):
+            if pixels is None:
+                continue
             tile = Image.fromarray(thumbnail(pixels, side)).convert("RGB")
             y, x = (side - tile.height) // 2, (side - tile.width) // 2
             sheet.paste(tile, (left * pitch + x, _TITLE + top * pitch + y))

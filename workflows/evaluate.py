@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class Evaluation:
     scored: Mapping[str, Sequence[Scored]]
     confusion: Confusion | None
     failed: tuple[tuple[str, str], ...]
-    sheet: tuple[tuple[NDArray[np.uint8], ...], ...] = ()
+    sheet: tuple["SheetRow", ...] = ()
 
     @property
     def first(self) -> str:
@@ -134,7 +134,16 @@ class Evaluation:
     def write_sheet(self, path: Path) -> None:
         """Write the pictures of the worst images, worst first, as a PNG."""
         titles = ("image", "true trimap", "trimap", *self.scored, "true alpha")
-        write_png(path, contact_sheet(self.sheet, titles))
+        shown = [
+            column
+            for column, title in enumerate(titles)
+            if any(row.pictures[column] is not None for row in self.sheet)
+            and (title != "trimap" or self.trimap == "predicted")  # else the true one, once more
+        ]
+        rows = [[row.pictures[column] for column in shown] for row in self.sheet]
+        captions = [row.caption for row in self.sheet]
+        picture = contact_sheet(rows, [titles[column] for column in shown], captions=captions)
+        write_png(path, picture)
 
 
 def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> Evaluation:
@@ -178,7 +187,7 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
             if first.trimap is not None and truth.trimap is not None:
                 confusion += confusion_matrix(first.trimap, truth.trimap)
             latest = next(iter(scored.values()))[-1]
-            worst.offer(latest.figures["whole"]["sad"], partial(_pictures, truth, guesses))
+            worst.offer(latest.figures["whole"]["sad"], partial(_row, truth, guesses, latest))
             bar.advance()
     if not any(scored.values()):
         raise MethodError(f"{truths.name}: none of its {len(truths)} images could be scored")
@@ -225,12 +234,21 @@ def _methods(run: EvaluateRun) -> tuple[dict[str, Method], str]:
     return found, trimap
 
 
-def _pictures(truth: Truth, guesses: Mapping[str, Guess]) -> tuple[NDArray[np.uint8], ...]:
-    nothing = np.full(truth.alpha.shape, 255, np.uint8)
+class SheetRow(NamedTuple):
+    """An image on the sheet of the worst: what it is, and its pictures as far as there are."""
+
+    caption: str
+    pictures: tuple[NDArray[np.uint8] | None, ...]
+
+
+def _row(truth: Truth, guesses: Mapping[str, Guess], figures: Scored) -> SheetRow:
     first = next(iter(guesses.values()))
     started = first.trimap if first.trimap is not None else truth.trimap
     shown = (truth.image, truth.trimap, started, *(g.alpha for g in guesses.values()), truth.alpha)
-    return tuple(thumbnail(nothing if each is None else eight_bits(each)) for each in shown)
+    return SheetRow(
+        caption=f"{truth.id}\nSAD {figures.figures['whole']['sad']:.4g}",
+        pictures=tuple(None if each is None else thumbnail(eight_bits(each)) for each in shown),
+    )
 
 
 def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -244,15 +262,15 @@ class Worst:
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
         self._order = count()
-        self._heap: list[tuple[float, int, tuple[NDArray[np.uint8], ...]]] = []
+        self._heap: list[tuple[float, int, SheetRow]] = []
 
-    def offer(self, error: float, pictures: Callable[[], tuple[NDArray[np.uint8], ...]]) -> None:
-        """Keep an image's pictures if its error is among the largest."""
+    def offer(self, error: float, row: Callable[[], SheetRow]) -> None:
+        """Keep an image's row if its error is among the largest."""
         if len(self._heap) < self._wanted:
-            heapq.heappush(self._heap, (error, -next(self._order), pictures()))
+            heapq.heappush(self._heap, (error, -next(self._order), row()))
         elif self._heap and error > self._heap[0][0]:
-            heapq.heapreplace(self._heap, (error, -next(self._order), pictures()))
+            heapq.heapreplace(self._heap, (error, -next(self._order), row()))
 
-    def kept(self) -> tuple[tuple[NDArray[np.uint8], ...], ...]:
-        """Return the pictures, those of the largest error first."""
-        return tuple(pictures for _, _, pictures in sorted(self._heap, key=lambda e: -e[0]))
+    def kept(self) -> tuple[SheetRow, ...]:
+        """Return the rows, those of the largest error first."""
+        return tuple(row for _, _, row in sorted(self._heap, key=lambda e: -e[0]))

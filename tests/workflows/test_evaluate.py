@@ -159,6 +159,20 @@ def test_what_can_not_be_measured_is_a_line(
     assert told in run("shm", "evaluate", *words, code=code).stderr
 
 
+def test_the_sheet_has_the_columns_that_there_are(folders: Path, tmp_path: Path) -> None:
+    sides = ("--predictions", folders / "truth", "--truth", folders / "truth")
+    for more, columns in (
+        ((), 2),  # the prediction and the truth
+        (("--trimaps", folders / "trimaps"), 3),
+        (("--trimaps", folders / "trimaps", "--images", folders / "images"), 4),
+    ):
+        path = tmp_path / f"{columns}.png"
+        run("shm", "evaluate", *sides, *more, "--sheet", path, "--worst", 1)
+        with Image.open(path) as sheet:
+            assert sheet.size == ((1 + columns) * 196, 20 + 196)
+            assert np.asarray(sheet.convert("L"))[20:, :196].min() < 100  # a name and a figure
+
+
 def test_what_is_written_takes_nobody_s_place(folders: Path, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     (tmp_path / "folder").mkdir()
@@ -207,7 +221,7 @@ def test_nets_and_baselines_share_t_nets_trimap_and_all_is_written(
     assert "| mask |" in markdown
     with Image.open(files["worst.png"]) as sheet:
         assert sheet.height == 20 + 2 * 196
-        assert sheet.width == 6 * 196  # image, two trimaps, two alphas, the truth
+        assert sheet.width == 7 * 196  # its name, image, two trimaps, two alphas, the truth
     both = ("--against", files["f.csv"], "--csv", files["f.csv"])  # read before it is replaced
     again = said("shm", "evaluate", "untrained:light", store, *both)
     compared = again["against"]
