@@ -239,7 +239,7 @@ def _settings(digest: str, config: PhotoConfig, run: PredictRun) -> dict[str, An
     """Return what results depend on, by the names of options."""
     tiles = config.tiles
     return {
-        "the model": digest,
+        "model": digest,
         "--mode": config.mode,
         "--max-side": config.max_side,
         "--upsampling": config.upsampling,

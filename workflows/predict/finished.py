@@ -71,7 +71,7 @@ class Finished:
                 f"{file}: damaged, nobody knows what these results were made with: add --overwrite"
             )
         changed = [
-            f"{name} {_told(theirs.get(name))}, now {_told(value)}"
+            _told(name, theirs.get(name), value)
             for name, value in ours.items()
             if theirs.get(name) != value
         ]
@@ -154,6 +154,8 @@ def _states(paths: Iterable[Path]) -> list[list[int] | None]:
     return [state_of(path) for path in paths]
 
 
-def _told(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 40 else text[:12] + "…"
+def _told(name: str, before: object, now: object) -> str:
+    """Say what has changed; what is longer than a word is named only."""
+    if all(isinstance(each, str | int | float) and len(str(each)) <= 40 for each in (before, now)):
+        return f"{name} {before}, now {now}"
+    return f"other {name}"
