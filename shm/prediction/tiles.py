@@ -1,7 +1,8 @@
 """A large photo at its own size, tile by tile: T-Net sees the whole, M-Net every hair."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ _SURE = 0.5 / 255
 
 class TilesError(ShmError, ValueError):
     """A network can't predict tile by tile, or the tiles have no size."""
+
+
+_Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,47 +97,40 @@ def predict_in_tiles(
         raise TilesError("a T-Net alone sees no tiles: give --mode whole")
     config = config or TilesConfig()
     size = (image.shape[0], image.shape[1])
-    coarse = _coarse_trimap(network, image, size, max_side) if trimap is None else None
-    total = np.zeros((2, *size), np.float32)
-    weights = np.zeros(size, np.float32)
-    classes = np.empty(size, np.uint8)
-    waiting: list[tuple[tuple[slice, slice], Tensor, Tensor]] = []
+    known_in: Callable[[_Window], Tensor]
+    if trimap is None:
+        known_in = partial(_enlarged, _coarse_trimap(network, image, size, max_side), size)
+    else:
+        known_in = partial(_part_of, trimap)
+    blend, classes = _Blend(size, config), np.empty(size, np.uint8)
+    waiting: list[tuple[_Window, Tensor, Tensor]] = []
 
     def flush() -> None:
-        if not waiting:
-            return
-        found = network.predict(
-            torch.cat([rgb for _, rgb, _ in waiting]), torch.cat([each for _, _, each in waiting])
-        )
-        for (window, _, _), *both in zip(waiting, found.alpha, found.raw_alpha, strict=True):
-            rows, columns = (part.stop - part.start for part in window)
-            alpha, raw = (each[0, :rows, :columns].numpy() for each in both)
-            _add(total, weights, window, size, config, (alpha, raw))
-        waiting.clear()
+        if waiting:
+            windows, tiles, trimaps = zip(*waiting, strict=True)
+            found = network.predict(torch.cat(tiles), torch.cat(trimaps))
+            for window, *both in zip(windows, found.alpha, found.raw_alpha, strict=True):
+                blend.add(window, both[0][0].numpy(), both[1][0].numpy())
+            waiting.clear()
 
     for window in tile_windows(size, config):
-        if trimap is None:
-            assert coarse is not None  # noqa: S101
-            known = _enlarged(coarse, size, window)
-        else:
-            known = one_hot(trimap[window])
+        known = known_in(window)
         classes[window] = classes_to_trimap(known[0].argmax(0).numpy())
         unknown, foreground = (
             known[0, each].numpy() for each in (TrimapClass.UNKNOWN, TrimapClass.FOREGROUND)
         )
         if network.trusts_trimap and float(unknown.max()) < _SURE:
-            _add(total, weights, window, size, config, (foreground, foreground))
+            blend.add(window, foreground, foreground)
         else:
             waiting.append((window, padded(to_tensor(image[window])), padded(known)))
         if len(waiting) == batch:
             flush()
     flush()
-    total /= weights
-    alpha, raw_alpha = total.clip(0, 1)
+    alpha, raw_alpha = blend.means()
     return Matting(alpha=alpha, raw_alpha=raw_alpha, trimap=classes)
 
 
-def tile_windows(size: Size, config: TilesConfig) -> Iterator[tuple[slice, slice]]:
+def tile_windows(size: Size, config: TilesConfig) -> Iterator[_Window]:
     """Yield the rows and columns of each tile; all are of one size, the last ends at the border."""
     for top, bottom in _spans(size[0], config):
         for left, right in _spans(size[1], config):
@@ -149,22 +146,35 @@ def _spans(length: int, config: TilesConfig) -> list[tuple[int, int]]:
     return [(int(start), int(start) + config.side) for start in starts]
 
 
-def _add(
-    total: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    window: tuple[slice, slice],
-    size: Size,
-    config: TilesConfig,
-    found: tuple[NDArray[np.float32], NDArray[np.float32]],
-) -> None:
-    """Add a tile's alphas with a weight that falls to its sides, but not to the photo's."""
-    down, across = (
-        _ramp(each, length, config.overlap) for each, length in zip(window, size, strict=True)
-    )
-    weight = down[:, None] * across[None]
-    for sums, alpha in zip(total, found, strict=True):
-        sums[window] += weight * alpha
-    weights[window] += weight
+class _Blend:
+    """The weighted means of tiles that overlap: of alphas, and of M-Net's own."""
+
+    def __init__(self, size: Size, config: TilesConfig) -> None:
+        self._size, self._overlap = size, config.overlap
+        self._sums = np.zeros((2, *size), np.float32)
+        self._weights = np.zeros(size, np.float32)
+
+    def add(
+        self, window: _Window, alpha: NDArray[np.float32], raw_alpha: NDArray[np.float32]
+    ) -> None:
+        """Add a tile, which may be padded below and at the right.
+
+        Its weight falls to its sides, but not to the photo's.
+        """
+        down, across = (
+            _ramp(span, length, self._overlap)
+            for span, length in zip(window, self._size, strict=True)
+        )
+        weight = down[:, None] * across[None]
+        height, width = weight.shape
+        for sums, tile in zip(self._sums, (alpha, raw_alpha), strict=True):
+            sums[window] += weight * tile[:height, :width]
+        self._weights[window] += weight
+
+    def means(self) -> NDArray[np.float32]:
+        """Return alpha and raw alpha, (2, H, W) in [0, 1]; nothing can be added any more."""
+        self._sums /= self._weights
+        return self._sums.clip(0, 1, out=self._sums)
 
 
 def _ramp(span: slice, length: int, overlap: int) -> NDArray[np.float32]:
@@ -196,7 +206,12 @@ def _coarse_trimap(network: Network, image: RgbImage, size: Size, max_side: int)
         raise
 
 
-def _enlarged(coarse: Tensor, size: Size, window: tuple[slice, slice]) -> Tensor:
+def _part_of(trimap: Trimap, window: _Window) -> Tensor:
+    """Return the part of a given trimap that lies in a window, as probabilities."""
+    return one_hot(trimap[window])
+
+
+def _enlarged(coarse: Tensor, size: Size, window: _Window) -> Tensor:
     """Return the part of the enlarged (1, C, H, W) that lies in a window, bilinear.
 
     As `torch.nn.functional.interpolate` would enlarge the whole, which may not fit in memory.

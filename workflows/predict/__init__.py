@@ -11,6 +11,7 @@ from shm.datasets.image import MAX_PIXELS
 from shm.datasets.tree import printable
 from shm.prediction import Network, PhotoConfig, PhotoError, Room
 from shm.workflows.nets import NetsConfig, load_network
+from shm.workflows.predict.failures import Failure
 from shm.workflows.predict.finished import Finished
 from shm.workflows.predict.photos import (
     Given,
@@ -21,7 +22,7 @@ from shm.workflows.predict.photos import (
     trimap_file,
 )
 from shm.workflows.predict.results import Wanted
-from shm.workflows.predict.sources import Failure, PredictError, Source, list_sources
+from shm.workflows.predict.sources import PredictError, Source, list_sources
 from shm.workflows.predict.videos import VideoConfig, predict_video
 from shm.workflows.progress import progress
 

@@ -1,6 +1,5 @@
 """Photos, one batch after the other."""
 
-import errno
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,12 @@ from shm.datasets.profile import rgb_profile
 from shm.pipeline.errors import ShmError
 from shm.pipeline.values import RgbImage, Trimap
 from shm.prediction import Network, PhotoConfig, Room, predict_photos
+from shm.workflows.predict.failures import Fail, reason_of
 from shm.workflows.predict.results import Wanted
 from shm.workflows.predict.sources import PredictError, Source
 
 if TYPE_CHECKING:
     from shm.workflows.predict import PredictRun
-
-Fail: TypeAlias = Callable[[str, str], None]
-"""Told of a source that could not be predicted, and why."""
 
 Given: TypeAlias = Mapping[Key, Path] | Path | None
 """Trimaps by the photos' names, or one for all."""
@@ -51,7 +48,7 @@ class Photo:
             profile = rgb_profile(source.path, max_pixels=max_pixels, content=content)
             trimap = _trimap_of(source, given, (image.shape[0], image.shape[1]), max_pixels)
         except (ImageError, PredictError, OSError, MemoryError) as error:
-            fail(str(source.path), _reason(error))
+            fail(str(source.path), reason_of(error))
             return None
         return cls(source=source, files=files, image=image, trimap=trimap, profile=profile)
 
@@ -80,7 +77,7 @@ def predict_batch(
         )
     except (ShmError, MemoryError, RuntimeError) as error:  # RuntimeError: what a device says
         for photo in photos:
-            fail(str(photo.source.path), _reason(error))
+            fail(str(photo.source.path), reason_of(error))
         return
     for photo, matte in zip(photos, mattes, strict=True):
         written: list[Path] = []
@@ -91,7 +88,7 @@ def predict_batch(
                 write_png(file, pixels, profile=profile)
                 written.append(file)
         except (ShmError, OSError, MemoryError) as error:
-            fail(str(photo.source.path), _reason(error))
+            fail(str(photo.source.path), reason_of(error))
         yield photo, written
 
 
@@ -170,17 +167,3 @@ def _trimap_of(
     if file is None:
         raise PredictError("there is no trimap of that name in --trimaps")
     return read_trimap(file, size, max_pixels)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ShmError):
-        return str(error)
-    if isinstance(error, RuntimeError):
-        return " ".join(str(error).split())[:200]
-    if isinstance(error, MemoryError):
-        return "it does not fit in memory: give --max-side, or smaller tiles"
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "No space left on device: make room where --out is, and run the same command again"
-    file = getattr(error, "filename", None)
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"{file}: {reason}" if file else reason

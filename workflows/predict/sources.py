@@ -10,6 +10,7 @@ from shm.datasets.image import IMAGE_SUFFIXES
 from shm.datasets.tree import list_tree
 from shm.datasets.video import VIDEO_SUFFIXES
 from shm.pipeline.errors import ShmError
+from shm.workflows.predict.failures import Failure
 
 STANDARD_INPUT = "-"
 
@@ -43,14 +44,6 @@ class Source:
     def is_standard_input(self) -> bool:
         """Whether it comes through standard input."""
         return str(self.path) == STANDARD_INPUT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Something that could not be predicted, and why, in a line."""
-
-    source: str
-    reason: str
 
 
 def list_sources(

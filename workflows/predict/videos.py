@@ -13,7 +13,7 @@ from shm.datasets.video_writer import CODECS
 from shm.pipeline.errors import ShmError
 from shm.prediction import Network, PhotoConfig, Room, predict_photos
 from shm.prediction.smoothing import Smoother
-from shm.workflows.predict.photos import Fail
+from shm.workflows.predict.failures import Fail, reason_of
 from shm.workflows.predict.results import Kind
 from shm.workflows.predict.sources import PredictError, Source
 from shm.workflows.predict.video_results import VideoResults, pixel_kind
@@ -87,7 +87,7 @@ def predict_video(
         for made, file in zip(partial, files, strict=True):
             made.replace(file)
     except (ShmError, OSError, MemoryError) as error:
-        fail(str(source.path), str(error) or "it does not fit in memory: give --max-side")
+        fail(str(source.path), reason_of(error))
         return []
     finally:
         for made in partial:

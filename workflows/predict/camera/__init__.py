@@ -12,6 +12,7 @@ from shm.workflows.nets import load_network
 from shm.workflows.predict.camera.live import Live
 from shm.workflows.predict.camera.page import Page
 from shm.workflows.predict.camera.window import has_windows, show_window
+from shm.workflows.predict.failures import reason_of
 from shm.workflows.predict.sources import PredictError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def predict_camera(
         except CameraError as error:
             ended = str(error)
         except RuntimeError as error:  # what a device says
-            raise PredictError(" ".join(str(error).split())[:200]) from error
+            raise PredictError(reason_of(error)) from error
         finally:
             live.close()
     return Kept(written=tuple(live.written), ended=ended)

@@ -22,6 +22,7 @@ from shm.pipeline.values import Alpha, RgbImage
 from shm.prediction import Matting, Network, PhotoConfig, Room, predict_photos
 from shm.prediction.smoothing import Smoother
 from shm.workflows.predict.camera.recording import Recording
+from shm.workflows.predict.failures import reason_of
 from shm.workflows.predict.results import Wanted, checkerboard, quantised
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class Live:
                 self._recording = self._begun(shot)
             self._recording.add(shot, matte)
         except _FAILURES as error:
-            self._stop_recording(_reason(error))
+            self._stop_recording(reason_of(error))
 
     def _write_still(self, shot: Shot, matte: Matting) -> None:
         files, written = self._free("still", self._wanted), []
@@ -212,7 +213,7 @@ class Live:
                 write_png(file, pixels)
                 written.append(file)
         except _FAILURES as error:
-            self._kept(written, _reason(error))
+            self._kept(written, reason_of(error))
         else:
             self._kept(written)
 
@@ -236,7 +237,7 @@ class Live:
         try:
             recording.close()
         except _FAILURES as error:
-            why = why or _reason(error)
+            why = why or reason_of(error)
         kept = [file for file in recording.files if file.exists() and file.stat().st_size]
         for file in set(recording.files) - set(kept):
             file.unlink(missing_ok=True)
@@ -280,7 +281,3 @@ def _colours(photo: RgbImage, alpha: Alpha) -> RgbImage:
 
 def _grey(plane: NDArray[np.uint8]) -> RgbImage:
     return np.repeat(plane[..., None], 3, axis=2)
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or "out of memory"

@@ -6,6 +6,7 @@ the same browser can't look through the camera.
 
 import asyncio
 import json
+import platform
 import secrets
 import signal
 import threading
@@ -105,7 +106,7 @@ class Page:
         server.add_sockets(sockets)
         port = sockets[0].getsockname()[1]
         self.note(f"open http://{HOST}:{port}{path} - Ctrl-C stops it")
-        with suppress(NotImplementedError):  # Windows
+        if platform.system() != "Windows":  # which has no such signal
             loop.add_signal_handler(signal.SIGTERM, over.set)
         thread = threading.Thread(target=work, name="live")
         thread.start()
