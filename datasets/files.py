@@ -3,13 +3,22 @@
 import hashlib
 import io
 import os
+import re
+import uuid
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from shm.pipeline.values import Alpha, RgbImage
+
+Signature: TypeAlias = tuple[int, int]
+"""Size and time of change (ns) of a file: where these are the same, its bytes are taken for so."""
+
+PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")
+"""What a file is called while it is written beside its place."""
 
 
 def file_sha256(path: Path) -> str:
@@ -21,13 +30,28 @@ def file_sha256(path: Path) -> str:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file beside its place, then move it there; makes the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    short = hashlib.sha256(path.name.encode()).hexdigest()[:12]  # its name may be as long as any
-    partial = path.with_name(f".{short}.{os.getpid()}.partial")
+    # Its own name may be as long as any, and another machine may have a process of this number.
+    partial = path.with_name(f".{uuid.uuid4().hex[:16]}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)
+    except OSError as error:  # of a full disk it names no file
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def signature(path: Path) -> Signature:
+    """Return what tells a file from a changed one without reading it; raises OSError."""
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def remove_partials(folder: Path, *, deep: bool = True) -> None:
+    """Delete what `write_bytes` left in a folder, and below where `deep`, when it was killed."""
+    for leftover in (folder.rglob if deep else folder.glob)(".*.partial"):
+        if PARTIAL.fullmatch(leftover.name):
+            leftover.unlink(missing_ok=True)
 
 
 def require_place(path: Path) -> None:

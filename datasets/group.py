@@ -15,7 +15,7 @@ from shm.datasets.damage import DamageError, StoreError
 from shm.datasets.sharding import Layout
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.errors import StorageError
-from shm.datasets.storage.location import Location
+from shm.datasets.storage.location import WEB, Location
 from shm.datasets.storage.opening import open_storage
 from shm.datasets.storage.storage import Storage
 from shm.datasets.storage.zarr_store import StorageStore
@@ -76,11 +76,11 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
         where: Any = path
     else:
         if writable:
-            raise StoreError(f"{path}: stores are written to local folders: name one")
+            require_writable(path)
         storage = open_storage(path)
         if storage.read("zarr.json") is None:
             raise StoreError(f"{path}: no such store")
-        where = StorageStore(storage)
+        where = StorageStore(storage, read_only=not writable)
     try:
         group = zarr.open_group(where, mode="r+" if writable else "r", zarr_format=3)
         layout: Any = group.attrs.get("shm")
@@ -99,6 +99,12 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
             "make it again, or use the version that wrote it"
         )
     return group, layout
+
+
+def require_writable(path: Location) -> None:
+    """Raise `StoreError` where nothing can be written to."""
+    if not isinstance(path, Path) and path.protocol in WEB:
+        raise StoreError(f"{path}: can only be read: name a folder, or a bucket (s3://, gs://)")
 
 
 def open_array(group: zarr.Group, name: str, path: Location) -> "zarr.Array[Any]":
@@ -148,6 +154,26 @@ def require_complete(path: Location, layout: Mapping[str, Any], *, incomplete: b
     """Raise `StoreError` where a store is not finished, unless that is allowed."""
     if not (layout.get("complete") or incomplete):
         raise StoreError(f"{path}: not finished; run the command that makes it again to carry on")
+
+
+DECIDING = ("format", "kind", "form", "slots", "canvas", "config", "people", "inputs", "software")
+"""What a store says of itself that decides its bytes."""
+
+
+def made_as(attributes: Mapping[str, Any]) -> str:
+    """Return what tells a store from one that is made otherwise, finished or not."""
+    said = {name: attributes.get(name) for name in DECIDING}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def require_made_as(path: Location, expected: str) -> None:
+    """Raise `StoreError` where another store stands at a path than the one that work was for.
+
+    A worker of a command that was killed may still be at work when the next command has made the
+    store anew.
+    """
+    if made_as(open_group(path)[1]) != expected:
+        raise StoreError(f"{path}: made anew by another command meanwhile, so it was left alone")
 
 
 def seal(attributes: Mapping[str, Any]) -> str:

@@ -26,6 +26,9 @@ class SplitConfig:
         if not (min(shares) >= 0 and abs(sum(shares) - 1) <= 1e-6):  # a NaN fails, too
             raise SplitError(f"shares {shares} of train, validation, test: none below 0, sum 1")
 
+    def __str__(self) -> str:
+        return f"{self.train:g},{self.validation:g},{self.test:g}"
+
     @classmethod
     def parse(cls, text: str) -> "SplitConfig":
         """Read ``0.8,0.1,0.1`` or ``80/10/10``: train, validation, test."""

@@ -19,8 +19,6 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 
 from shm.datasets.damage import Damage, DamageError, StoreError, repair_of
 from shm.datasets.fields import FIELDS, Kind, layout_of, pictures, shard_slots
@@ -203,8 +201,12 @@ class Store:
         return {name: self._bytes(name, shard) or b"" for name in (*names, "record")}
 
     def write_shard_bytes(self, shard: int, stored: Mapping[str, bytes]) -> None:
-        """Write what `shard_bytes` of a store of the same slots, canvas and shards returned."""
-        self._delete(shard)
+        """Write what `shard_bytes` of a store of the same slots, canvas and shards returned.
+
+        Nothing is deleted first: a cluster may run a task twice at once, and then each finds what
+        it has written, as both write the same. A shard that is to hold other bytes is forgotten
+        before.
+        """
         digests = np.zeros((len(self.fields), 32), np.uint8)
         for place, name in enumerate(self.fields):
             self._put(name, shard, stored[name])
@@ -219,13 +221,13 @@ class Store:
     def forget_shard(self, array: str, shard: int) -> None:  # noqa: ARG002 - all go together
         """Delete an array's shard, so that the command that made it makes it again."""
         self.mark(complete=False)
-        self._delete(shard)
+        self.delete_shard(shard)
 
-    def _delete(self, shard: int) -> None:
+    def delete_shard(self, shard: int) -> None:
         """Delete a shard's files, its record first: without it the shard counts as not made."""
         names = ("record", *self.fields)
         for key in (*(self._arrays[name].key(shard) for name in names), self._digest_key(shard)):
-            sync(self._group.store.delete(key))
+            self._storage.delete(key)
         for name in names:
             self._arrays[name].forget(shard)
 
@@ -396,8 +398,8 @@ class Store:
         return tuple(str(record["id"]) for record in records if "rejected" not in record)
 
     def _put(self, name: str, shard: int, content: bytes) -> None:
-        buffer = default_buffer_prototype().buffer.from_bytes(content)
-        sync(self._group.store.set(self._arrays[name].key(shard), buffer))
+        self._storage.write(self._arrays[name].key(shard), content)
+        self._arrays[name].forget(shard)
 
     def _digest_key(self, shard: int) -> str:
         return f"digest/{self._digests.metadata.encode_chunk_key((shard, 0, 0))}"

@@ -1,5 +1,6 @@
 """Numbers that are drawn between two bounds."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from shm.pipeline.errors import ShmError
@@ -10,6 +11,12 @@ Range: TypeAlias = tuple[float, float]
 
 class RangeError(ShmError, ValueError):
     """A text is no range."""
+
+
+def range_words(bounds: Sequence[float]) -> str:
+    """Return the text that `parse_range` reads as these bounds."""
+    low, high = bounds
+    return f"{low:g}" if low == high else f"{low:g},{high:g}"
 
 
 def parse_range(text: str) -> Range:

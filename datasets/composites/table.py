@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 
 from shm.datasets.composites.recipe import COLUMNS
 from shm.datasets.damage import Damage, DamageError, repair_of
@@ -77,7 +75,7 @@ class RecipeTable:
         slots: int,
         limits: Mapping[str, int],
     ) -> None:
-        self._group, self._path = group, path
+        self._group, self._storage, self._path = group, storage, path
         self._slots, self._limits = slots, limits
         self._array = ShardedArray(storage, NAME, LAYOUT)
         self._block = lru_cache(BLOCKS_KEPT)(self._read_block)
@@ -99,8 +97,7 @@ class RecipeTable:
         """Write the rows of one of `parts`."""
         shard = part.start // RECIPE_SHARD
         blocks = [rows[at : at + RECIPE_ROWS].ravel() for at in range(0, len(rows), RECIPE_ROWS)]
-        content = default_buffer_prototype().buffer.from_bytes(self._array.encode(blocks))
-        sync(self._group.store.set(self._array.key(shard), content))
+        self._storage.write(self._array.key(shard), self._array.encode(blocks))
         self._array.forget(shard)
         self._block.cache_clear()
 

@@ -130,6 +130,16 @@ class CachedStorage:
         """Return the bytes of all objects, asked anew."""
         return self._storage.total_bytes()
 
+    def write(self, key: str, content: bytes) -> None:
+        """Write an object below, and forget what is kept of the old one."""
+        self._storage.write(key, content)
+        self.forget(key)
+
+    def delete(self, key: str) -> None:
+        """Delete an object below, and what is kept of it."""
+        self._storage.delete(key)
+        self.forget(key)
+
     def forget(self, key: str) -> bool:
         """Delete what is kept of an object; False where that was nothing."""
         size = self._known_size(key) or self._storage.size(key) or 0

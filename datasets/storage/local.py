@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from shm.datasets.files import write_bytes
 from shm.datasets.storage.errors import StorageError, TruncatedError
 from shm.datasets.storage.runs import Range, cut, merge
 
@@ -60,6 +61,14 @@ class LocalStorage:
                 Path(folder, name) for folder, _, names in os.walk(self._root) for name in names
             )
             return sum(file.stat().st_size for file in files)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write a file beside its place, then move it there."""
+        write_bytes(self._root / key, content)
+
+    def delete(self, key: str) -> None:
+        """Delete a file, if it is there."""
+        (self._root / key).unlink(missing_ok=True)
 
     def forget(self, key: str) -> bool:  # noqa: ARG002 - there is nothing to forget
         """Return False: nothing is kept."""

@@ -64,6 +64,21 @@ def locate(text: str | Path | UPath) -> Location:
     return Path(place.path) if protocol in LOCAL else place
 
 
+def absolute(location: Location) -> Location:
+    """Return a place by its whole name, as a process of another working directory needs it."""
+    return location.resolve() if isinstance(location, Path) else location
+
+
+def is_same(one: Location, other: Location) -> bool:
+    """Return whether two names are of one place."""
+    return str(absolute(one)) == str(absolute(other))
+
+
+def is_inside(one: Location, other: Location) -> bool:
+    """Return whether one place lies in another."""
+    return str(absolute(one)).startswith(f"{absolute(other)}/")
+
+
 def public_url(text: str) -> str:
     """Return a URL without what may be secret in it: user, password, query and fragment."""
     parts = urlsplit(text)

@@ -7,7 +7,7 @@ workers with spawn, as PyTorch's loaders do here.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from threading import Lock
@@ -24,6 +24,9 @@ from shm.datasets.storage.retry import RetryConfig, ShortBodyError, persist, sta
 from shm.datasets.storage.runs import Range, cut, merge, split
 
 T = TypeVar("T")
+
+SLOWEST = 2**18
+"""Bytes a second that an upload makes at least, or it is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,27 @@ class RemoteStorage:
         if self._location.protocol in WEB:
             return None
         return self._wait(self._total) or 0
+
+    def write(self, key: str, content: bytes) -> None:
+        """Upload an object; it appears when it is there whole."""
+        sync(self._system().loop, partial(self._put, key, content))
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Upload an object unless there is one: False where there is."""
+        try:
+            sync(self._system().loop, partial(self._put, key, content, mode="create"))
+        except FileExistsError:
+            # Of our own, where a first answer was lost on its way.
+            return self.read(key) == content
+        return True
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it is there."""
+        self._wait(partial(self._delete, key))
+
+    def delete_all(self) -> None:
+        """Delete all objects below the root."""
+        self._wait(self._delete_all)
 
     def forget(self, key: str) -> bool:  # noqa: ARG002 - there is nothing to forget
         """Return False: nothing is kept."""
@@ -181,6 +205,45 @@ class RemoteStorage:
         found = await system._find(self._path(""), detail=True)  # noqa: SLF001
         system.invalidate_cache()
         return sum(int(entry["size"]) for entry in found.values())
+
+    async def _put(self, key: str, content: bytes, mode: str = "overwrite") -> None:
+        retry = self._config.retry
+        patient = replace(retry, seconds=retry.seconds + len(content) / SLOWEST)
+        system, path = self._system(), self._path(key)
+
+        async def ask() -> None:
+            try:
+                await system._pipe_file(path, content, mode=mode)  # noqa: SLF001
+            except Exception as error:
+                if mode == "create" and status_of(error) == HTTPStatus.PRECONDITION_FAILED:
+                    raise FileExistsError from error
+                raise
+
+        async with self._connection().slots:
+            await persist(ask, self._name(key), patient, patient.seconds, verb="written")
+
+    async def _delete(self, key: str) -> None:
+        system, path = self._system(), self._path(key)
+        async with self._connection().slots:
+            await persist(
+                lambda: system._rm_file(path),  # noqa: SLF001
+                self._name(key),
+                self._config.retry,
+                verb="deleted",
+            )
+
+    async def _delete_all(self) -> None:
+        system, path = self._system(), self._path("")
+        system.invalidate_cache()
+        long = self._config.retry.seconds
+        async with self._connection().slots:
+            await persist(
+                lambda: system._rm(path, recursive=True),  # noqa: SLF001
+                self.url,
+                self._config.retry,
+                long,
+                verb="deleted",
+            )
 
     def _require_ranges(self, key: str, content: bytes, length: int) -> None:
         if len(content) > length:

@@ -177,7 +177,12 @@ def cure_of(error: BaseException) -> str:
 
 
 async def persist(
-    ask: Callable[[], Awaitable[T]], url: str, config: RetryConfig, timeout: float | None = None
+    ask: Callable[[], Awaitable[T]],
+    url: str,
+    config: RetryConfig,
+    timeout: float | None = None,
+    *,
+    verb: str = "read",
 ) -> T:
     """Ask until the answer comes, or until `config` says that it is enough.
 
@@ -189,11 +194,15 @@ async def persist(
         What is asked for, to name it.
     timeout : float, optional
         Seconds that one try may take, if not `config.timeout`.
+    verb : str
+        What it is about, for the message: ``"read"``, ``"written"``, ``"deleted"``.
 
     Raises
     ------
     FileNotFoundError
         There is no such object.
+    FileExistsError
+        There is one, and `ask` was for a new one.
     StorageError
         It can't be had, or `ask` raised this itself, which is not tried again.
     """
@@ -212,12 +221,12 @@ async def persist(
 
     try:
         return await retrying(ask_in_time)
-    except (StorageError, FileNotFoundError):
+    except (StorageError, FileNotFoundError, FileExistsError):
         raise
     except Exception as error:  # noqa: BLE001 - each library has errors of its own
         tries = retrying.statistics["attempt_number"]
         took = time.monotonic() - started
-        count = f"given up after {tries} tries in {took:.0f} s" if tries > 1 else "can't be read"
+        count = f"given up after {tries} tries in {took:.0f} s" if tries > 1 else f"can't be {verb}"
         told = f"{url}: {count} ({describe(error)}); {cure_of(error)}"
     # Out here, without cause and context: workers pass them on, and what they say may be secret.
     raise StorageError(told)

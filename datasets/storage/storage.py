@@ -44,6 +44,20 @@ class Storage(Protocol):
         """Return the bytes of all objects below the root; None where they can't be listed."""
         ...
 
+    def write(self, key: str, content: bytes) -> None:
+        """Put an object in its place, whole: who reads finds the old one or the new one.
+
+        Raises
+        ------
+        OSError
+            The disk refuses, or is full: with its number.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it is there."""
+        ...
+
     def forget(self, key: str) -> bool:
         """Drop what a cache keeps of an object; False where none was there to keep it.
 

@@ -17,18 +17,18 @@ from shm.datasets.storage.storage import Storage
 
 
 class StorageStore(Store):
-    """A read-only zarr store of a storage's objects: ``zarr.open_group(StorageStore(storage))``.
+    """A zarr store of a storage's objects: ``zarr.open_group(StorageStore(storage))``.
 
     It can't be listed. Unlike other stores it raises `TruncatedError` for a range that reaches
     past the end of an object, rather than return less.
     """
 
-    supports_writes = False
-    supports_deletes = False
+    supports_writes = True
+    supports_deletes = True
     supports_listing = False
 
-    def __init__(self, storage: Storage) -> None:
-        super().__init__(read_only=True)
+    def __init__(self, storage: Storage, *, read_only: bool = True) -> None:
+        super().__init__(read_only=read_only)
         self.storage = storage
 
     def __eq__(self, other: object) -> bool:
@@ -41,10 +41,15 @@ class StorageStore(Store):
         return self.storage.url
 
     def with_read_only(self, read_only: bool = False) -> Store:
-        """Return itself; raises ValueError where it is to be written to."""
-        if not read_only:
+        """Return itself, or a store of the same objects that can only be read.
+
+        Raises ValueError where what can only be read is to be written to.
+        """
+        if read_only == self.read_only:
+            return self
+        if self.read_only:
             raise ValueError(f"{self}: is opened to be read only")
-        return self
+        return type(self)(self.storage)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -72,13 +77,15 @@ class StorageStore(Store):
             raise FileNotFoundError(key)
         return size
 
-    async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002 - zarr's signature
-        """Raise ValueError."""
+    async def set(self, key: str, value: Buffer) -> None:
+        """Put an object in its place; raises ValueError where it may only be read."""
         self._check_writable()
+        await asyncio.to_thread(self.storage.write, key, value.to_bytes())
 
-    async def delete(self, key: str) -> None:  # noqa: ARG002 - zarr's signature
-        """Raise ValueError."""
+    async def delete(self, key: str) -> None:
+        """Delete an object; raises ValueError where it may only be read."""
         self._check_writable()
+        await asyncio.to_thread(self.storage.delete, key)
 
     def list(self) -> AsyncIterator[str]:
         """Raise `StorageError`: what has no listing says so by `supports_listing`."""

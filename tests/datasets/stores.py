@@ -199,11 +199,11 @@ def recipes_of(store: CompositeStore, config: RecipeConfig) -> Iterator[Recipe]:
 
 
 def all_files(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file of a folder."""
+    """Return the content of every file of a folder, but a store's history, which has times."""
     return {
         file.relative_to(folder).as_posix(): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.name != "ledger.jsonl"
     }
 
 
