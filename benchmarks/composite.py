@@ -54,10 +54,12 @@ from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import Form, open_composites
 from shm.datasets.store import open_store
 from shm.pipeline.resize import fastest_enlarge
-from shm.workflows.composite import composite_store, make_images
+from shm.workflows.composite import composite_store
+from shm.workflows.composite.images import make_images
+from shm.workflows.composite.sources import CompositeRun, gather
 from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.export import export_store
-from shm.workflows.sources import CompositeRun, gather
+from shm.workflows.ledger import Ledger
 
 Row = dict[str, Any]
 
@@ -142,7 +144,7 @@ def images_again(path: Path, cluster: ClusterConfig, count: int) -> Row:
         shared.client.run(fastest_enlarge)
         shared.client.run(import_module, composite_store.__module__)
         began, busy = time.perf_counter(), shared.client.run(time.process_time)
-        make_images(open_composites(path, writable=True), shared)
+        make_images(open_composites(path, writable=True), shared, Ledger(path))
         seconds = time.perf_counter() - began
         cpu = sum(shared.client.run(time.process_time).values()) - sum(busy.values())
         held = max(shared.client.run(peak).values())

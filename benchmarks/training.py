@@ -107,8 +107,8 @@ def generate(made: Path, people: int, size: int) -> None:
     from benchmarks.common.stores import people_and_backgrounds
     from shm.datasets.composites.planning import RecipeConfig
     from shm.workflows.composite import composite_store
+    from shm.workflows.composite.sources import CompositeRun
     from shm.workflows.engine import ClusterConfig
-    from shm.workflows.sources import CompositeRun
 
     cluster = ClusterConfig(workers=os.cpu_count() or 1)
     run = CompositeRun(recipe=RecipeConfig(per_foreground=4))

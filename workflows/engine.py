@@ -3,13 +3,17 @@
 import logging
 import re
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import islice
 from typing import Any, Self, TypeVar
 
 from shm.pipeline.errors import ShmError
+from shm.workflows.software import describe_versions, software_versions
 
 Job = TypeVar("Job")
 Report = TypeVar("Report")
@@ -41,8 +45,16 @@ PATIENCE = 20.0
 """Seconds within which a scheduler answers: it may have been started at the same time."""
 
 
+LOOK_EVERY = 5.0
+"""Seconds after which a scheduler is asked anew how many workers it has."""
+
+
 class EngineError(ShmError, RuntimeError):
-    """The cluster can't be reached, or a worker died on a task."""
+    """The cluster can't be reached or got lost, or a worker died on a task."""
+
+
+class VersionError(EngineError):
+    """A worker has other versions than the command: its bytes might be others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,30 +121,96 @@ def run_tasks(
         What a task raised.
     """
     from distributed import as_completed
-    from distributed.scheduler import KilledWorker
 
     waiting = iter(jobs)
-    with connect(cluster) as client:
-        workers = list(client.scheduler_info()["workers"])
+    checked = partial(_with_own_versions, task, software_versions())
+    with connect(cluster) as client, _told_in_a_line(client):
+        _require_versions(client)
         if first is not None:
             _call_first(client, first)
         if ready is not None:
             ready()
-        in_flight = islice(waiting, 2 * max(1, len(workers)))
-        running = as_completed(
-            [client.submit(task, job, pure=False) for job in in_flight], loop=client.loop
-        )
+        running = as_completed(loop=client.loop)
+        room = _Room(client)
+        for job in islice(waiting, room.jobs()):
+            running.add(client.submit(checked, job, pure=False))
         for future in running:
-            try:
-                report: Report = future.result()
-            except KilledWorker as error:
-                raise EngineError(
-                    "a worker died several times on one task, most often for want of memory: "
-                    "try fewer --workers or a smaller --size, then run the command again"
-                ) from error
-            for job in islice(waiting, 1):
-                running.add(client.submit(task, job, pure=False))
+            report: Report = future.result()
+            # One comes for the one that ended, and more where a worker has joined.
+            for job in islice(waiting, max(0, room.jobs() - running.count())):
+                running.add(client.submit(checked, job, pure=False))
             yield report
+
+
+class _Room:
+    """How many jobs to have at a cluster: two a worker, so that none waits for the next."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401  (untyped)
+        self._client = client
+        self._asked = -LOOK_EVERY
+        self._workers = 1
+
+    def jobs(self) -> int:
+        """Return the number; workers that joined are seen after a while."""
+        if time.monotonic() - self._asked > LOOK_EVERY:
+            self._workers = max(1, len(self._client.ncores()))
+            self._asked = time.monotonic()
+        return 2 * self._workers
+
+
+@contextmanager
+def _told_in_a_line(client: Any) -> Iterator[None]:  # noqa: ANN401  (untyped)
+    """Turn what a dying cluster raises into what to do about it."""
+    from distributed.client import FutureCancelledError
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    again = "then run the command again, which carries on"
+    try:
+        yield
+    except KilledWorker as error:
+        raise EngineError(
+            "a worker died several times on one task, most often for want of memory: try fewer "
+            f"--workers or a smaller --size, {again}"
+        ) from error
+    except (FutureCancelledError, CommClosedError, CancelledError) as error:
+        raise EngineError(
+            f"the scheduler at {client.scheduler.address} is gone: start it and workers, {again}"
+        ) from error
+
+
+def _with_own_versions(
+    task: Callable[[Job], Report], expected: Mapping[str, str], job: Job
+) -> Report:
+    """Run a task unless this worker, which may have joined late, has other versions."""
+    problem = describe_versions(expected, _own_versions())
+    if problem:
+        raise VersionError(f"a worker has {problem}: {VERSION_CURE}")
+    return task(job)
+
+
+VERSION_CURE = "install the same versions on all machines, and run the command again to carry on"
+
+
+@cache
+def _own_versions() -> dict[str, str]:
+    return software_versions()
+
+
+def _require_versions(client: Any) -> None:  # noqa: ANN401  (untyped)
+    """Raise `VersionError` where a worker that is there has other versions than this process."""
+    own = software_versions()
+    for address, theirs in client.run(software_versions, on_error="return").items():
+        if isinstance(theirs, ModuleNotFoundError):
+            raise VersionError(f"the worker at {address} has no {theirs.name}: {VERSION_CURE}")
+        if isinstance(theirs, Exception):
+            raise EngineError(
+                f"the worker at {address} does not answer ({type(theirs).__name__}): stop it, "
+                "and run the command again"
+            )
+        problem = describe_versions(own, theirs)
+        if problem:
+            raise VersionError(f"the worker at {address} has {problem}: {VERSION_CURE}")
 
 
 def _call_first(client: Any, first: Callable[[], None]) -> None:  # noqa: ANN401  (untyped)
@@ -149,6 +227,7 @@ def connect(cluster: Cluster) -> Iterator[Any]:
     """Yield a Dask client of a local cluster, or of the one at `cluster.scheduler`."""
     import dask
     from distributed import Client, LocalCluster
+    from distributed.utils import silence_logging_cmgr
 
     if isinstance(cluster, SharedCluster):
         yield cluster.client
@@ -161,8 +240,9 @@ def connect(cluster: Cluster) -> Iterator[Any]:
                 f"no Dask scheduler answers at {cluster.scheduler}: start one with "
                 "`dask scheduler`, or leave --scheduler out to use this machine"
             ) from error
-        with client:
-            if not client.scheduler_info()["workers"]:
+        # What Dask logs of a lost connection, tracebacks and all, is told in a line by who asks.
+        with silence_logging_cmgr(logging.CRITICAL), client:
+            if not client.ncores():
                 raise EngineError(
                     f"the scheduler at {cluster.scheduler} has no workers: start some with "
                     f"`dask worker {cluster.scheduler}`"

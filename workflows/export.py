@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from shm.datasets.files import write_bytes, write_png
+from shm.datasets.files import remove_partials, write_bytes, write_png
 from shm.datasets.opening import open_samples
 from shm.datasets.storage.location import Location
 from shm.pipeline.errors import ShmError
+from shm.workflows.lock import INSIDE, locked
 from shm.workflows.progress import progress
 
 NOTE = ".shm-export.json"
@@ -36,15 +37,23 @@ def export_store(path: Location, target: Path, split: str | None = None) -> int:
     store = open_samples(path)
     slots = store.slots_in(split).tolist()
     about = json.dumps({"store": store.identity(), "split": split}).encode()
-    note = target / NOTE
-    taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
-    if taken and not (note.is_file() and note.read_bytes() == about):
-        raise ExportError(f"{target} holds other files: name a new or an empty folder")
-    write_bytes(note, about)
-    with progress("export", len(slots), "sample") as bar:
-        for slot in slots:
-            record = store.record(slot)
-            for name, array in store.read(slot, record).items():
-                write_png(target / name / f"{record['id']}.png", array)
-            bar.advance()
+    with locked(target, "shm-data export", inside=True):
+        remove_partials(target, deep=False)  # of the note, perhaps
+        _require_own(target, about)
+        write_bytes(target / NOTE, about)
+        remove_partials(target)
+        with progress("export", len(slots), "sample") as bar:
+            for slot in slots:
+                record = store.record(slot)
+                for name, array in store.read(slot, record).items():
+                    write_png(target / name / f"{record['id']}.png", array)
+                bar.advance()
     return len(slots)
+
+
+def _require_own(target: Path, about: bytes) -> None:
+    """Raise `ExportError` where a folder holds what no earlier run of this export wrote."""
+    others = any(each.name != INSIDE for each in target.iterdir())
+    note = target / NOTE
+    if others and not (note.is_file() and note.read_bytes() == about):
+        raise ExportError(f"{target} holds other files: name a new or an empty folder")

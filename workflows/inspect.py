@@ -14,6 +14,7 @@ from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
 from shm.pipeline.errors import ShmError
 from shm.pipeline.quality import worst_figure
+from shm.workflows.ledger import read_ledger
 from shm.workflows.outcome import reject_of
 
 
@@ -37,7 +38,8 @@ def inspect_store(path: Location, *, worst: int = 10) -> dict[str, Any]:
         ``reason``, ``duplicate``), ``splits`` (name to count), ``canvas`` (pixels), ``shards``,
         ``bytes``, ``quality`` (figure to mean), ``worst`` (list of ``id``, ``source``, ``quality``,
         ``cause``, the figure that lowers it most, and ``figures``, the lowest quality first; empty
-        for composites, whose alpha is their person's), ``config``, ``software``; for composites
+        for composites, whose alpha is their person's), ``config``, ``software``, ``history`` (list
+        of ``at``, ``event`` and what belongs to it: `shm.workflows.ledger`); for composites
         also ``form``, ``backgrounds`` (list of ``id``, ``source``,
         ``split``, ``uses``) and ``left_out``
         (list of ``source``, ``reason``, ``duplicate``).
@@ -71,8 +73,18 @@ def inspect_store(path: Location, *, worst: int = 10) -> dict[str, Any]:
         "worst": tally.worst(),
         "config": store.attributes["config"],
         "software": store.attributes["software"],
+        "history": history_of(path),
     }
     return description | _origin(store)
+
+
+def history_of(path: Location) -> list[dict[str, Any]]:
+    """Return what was done to a store and when: each command, without its single shards."""
+    return [
+        {name: value for name, value in line.items() if name not in ("config", "files")}
+        for line in read_ledger(path)
+        if line["event"] not in ("shard", "seen")
+    ]
 
 
 def describe_sample(path: Location, name: str) -> dict[str, Any]:

@@ -1,20 +1,28 @@
 """Recipes in, pixels out: a lazy store of composites made into one that has its images."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 from shm.datasets.composites.store import create_composites, open_composites
-from shm.workflows.composite import copy_shards, make_images
+from shm.datasets.storage.location import Location, is_inside, is_same
+from shm.workflows.composite import SPELLINGS, copy_shards
+from shm.workflows.composite.images import make_images, need_of_images
+from shm.workflows.composite.sources import CompositeError
 from shm.workflows.engine import ClusterConfig, SharedCluster
+from shm.workflows.limits import require_room
 from shm.workflows.outcome import Outcome
-from shm.workflows.resume import open_for_writing
-from shm.workflows.sources import CompositeError
+from shm.workflows.resume import Making, open_for_writing
 
 CARRIED = ("config", "people", "inputs", "software", "left_out")
 """What a lazy store says of itself and its copy says, too."""
 
 
 def materialise(
-    lazy: Path, target: Path, cluster: ClusterConfig, *, overwrite: bool = False
+    lazy: Location,
+    target: Location,
+    cluster: ClusterConfig,
+    *,
+    overwrite: bool = False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Write the composites of a lazy store with their images; run again, it carries on.
 
@@ -25,18 +33,18 @@ def materialise(
     ShmError
         The store is damaged, has its images already, or the target was made otherwise.
     """
-    if lazy.resolve() == target.resolve():
+    if is_same(lazy, target):
         raise CompositeError(f"{lazy} can't be its own copy: name another store")
-    if target.resolve().is_relative_to(lazy.resolve()):
+    if is_inside(target, lazy):
         raise CompositeError(f"{target} lies in {lazy}: name a store that stands by itself")
     source = open_composites(lazy)
     if source.form != "lazy":
         raise CompositeError(f"{lazy} has its images already")
     layout = {"form": "materialised", "slots": source.slots, "canvas": source.canvas}
     attributes = {name: source.attributes[name] for name in CARRIED}
-    store = open_for_writing(
-        target,
-        {"kind": "composited"} | layout | attributes,
+    making = Making(
+        command="shm-data materialise",
+        wanted={"kind": "composited"} | layout | attributes,
         create=lambda path: create_composites(
             path,
             form="materialised",
@@ -47,14 +55,22 @@ def materialise(
             attributes=attributes,
         ),
         reopen=lambda path: open_composites(path, writable=True, incomplete=True),
-        overwrite=overwrite,
+        spellings=SPELLINGS,
+        check=lambda store: require_room(
+            need_of_images(source.slots, source.canvas, store),
+            target,
+            None if cluster.scheduler else cluster.workers,
+            note,
+        ),
     )
-    if not store.attributes["complete"]:
-        copy_shards(source.foregrounds, store.foregrounds, "people")
-        copy_shards(source.backgrounds, store.backgrounds, "backgrounds")
-        if store.attributes["recipes"] is None:
-            store.copy_recipes(source)
-        with SharedCluster(cluster) as shared:
-            make_images(store, shared)
-        store.mark(complete=True)
+    with open_for_writing(target, making, overwrite=overwrite) as (store, ledger):
+        if not store.attributes["complete"]:
+            copy_shards(source.foregrounds, store.foregrounds, "people")
+            copy_shards(source.backgrounds, store.backgrounds, "backgrounds")
+            if store.attributes["recipes"] is None:
+                store.copy_recipes(source)
+            with SharedCluster(cluster) as shared:
+                make_images(store, shared, ledger)
+            store.mark(complete=True)
+            ledger.add("end", accepted=store.slots, rejected=0)
     return Outcome(store=target, accepted=store.slots, rejected=())

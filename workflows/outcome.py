@@ -1,6 +1,6 @@
 """What became of the inputs: accepted or rejected, each rejection with its reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,13 @@ class OutOfMemoryError(ShmError, MemoryError):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The end of a command that writes a store."""
+    """The end of a command that writes a store; `redone` names photos that had changed."""
 
     store: Location
     accepted: int
     rejected: tuple[dict[str, Any], ...]
     left_alone: tuple[str, ...] = ()
+    redone: tuple[str, ...] = ()
 
     @property
     def failures(self) -> int:
@@ -40,10 +41,11 @@ class Outcome:
             "samples": self.accepted,
             "rejected": list(self.rejected),
             "left_alone": list(self.left_alone),
+            "redone": list(self.redone),
         }
 
 
-def outcome_of(store: Store) -> Outcome:
+def outcome_of(store: Store, redone: Iterable[str] = ()) -> Outcome:
     """Read from a store's records what was accepted and what was rejected."""
     accepted, rejected = 0, []
     for _, record in store.records():
@@ -56,6 +58,7 @@ def outcome_of(store: Store) -> Outcome:
         accepted=accepted,
         rejected=tuple(rejected),
         left_alone=tuple(store.attributes.get("left_alone", ())),
+        redone=tuple(redone),
     )
 
 

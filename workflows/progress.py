@@ -51,3 +51,23 @@ def progress(
         ascii=None if live else True,
     ) as bar:
         yield Progress(bar)
+
+
+def size_words(count: float | None) -> str:
+    """Return a number of bytes as people read it; None is not known."""
+    if count is None:
+        return "unknown"
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def time_words(seconds: float) -> str:
+    """Return a duration as people read it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.2g} hours" if seconds < 172_800 else f"{seconds / 86_400:.2g} days"

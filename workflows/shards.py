@@ -1,24 +1,51 @@
 """Making the shards that a store still lacks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from shm.datasets.store import Store
 from shm.workflows.engine import Cluster, run_tasks
+from shm.workflows.ledger import Ledger, Signatures
 from shm.workflows.progress import progress
 
 Job = TypeVar("Job")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShardReport:
+    """What a task says of the shard that it wrote.
+
+    Attributes
+    ----------
+    shard, accepted, rejected : int
+    files : dict
+        Of what the shard was made from, as it was before it was read.
+    """
+
+    shard: int
+    accepted: int
+    rejected: int
+    files: Signatures = field(default_factory=dict)
+
+
+def missing_slots(store: Store) -> list[int]:
+    """Return the slots of the shards that have no record yet."""
+    missing = (shard for shard in range(store.shards) if not store.has_shard(shard))
+    return [slot for shard in missing for slot in store.slots_of(shard)]
+
+
 def make_missing_shards(
     store: Store,
     job_of: Callable[[int], Job],
-    task: Callable[[Job], tuple[int, int]],
+    task: Callable[[Job], ShardReport],
     cluster: Cluster,
+    ledger: Ledger,
     *,
     what: str,
     unit: str,
     first: Callable[[], None] | None = None,
+    again: Collection[int] = (),
 ) -> None:
     """Run a task for each shard that has no record yet, then mark the store complete.
 
@@ -27,18 +54,30 @@ def make_missing_shards(
     job_of : callable
         Gives a shard's job: what its task needs, and nothing more.
     task : callable
-        Writes the shard; returns (accepted, rejected).
+        Writes the shard.
     what, unit : str
-        For the progress bar.
+        For the progress bar, and the ledger.
     first : callable, optional
         Called once on each worker before it gets a job; not counted in the progress bar's pace.
+    again : collection of int
+        Shards that have a record, and are to be made again all the same.
     """
-    missing = [shard for shard in range(store.shards) if not store.has_shard(shard)]
+    missing = [
+        shard for shard in range(store.shards) if shard in again or not store.has_shard(shard)
+    ]
     todo = sum(len(store.slots_of(shard)) for shard in missing)
     if missing:
         with progress(what, store.slots, unit, done=store.slots - todo) as bar:
             jobs = run_tasks(task, map(job_of, missing), cluster, first=first, ready=bar.begin)
-            for accepted, rejected in jobs:
-                bar.advance(accepted + rejected, rejected)
+            for report in jobs:
+                ledger.add(
+                    "shard",
+                    what=what,
+                    shard=report.shard,
+                    accepted=report.accepted,
+                    rejected=report.rejected,
+                    files=report.files,
+                )
+                bar.advance(report.accepted + report.rejected, report.rejected)
     if not store.attributes["complete"]:
         store.mark(complete=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from shm.training.phase_checkpoint import PhaseCheckpoints
 from shm.training.phases import Phase
 from shm.training.presets import to_toml
 from shm.training.ranks import Ranks, joined
+from shm.workflows.lock import locked
 from shm.workflows.progress import progress
 
 FAR_THREADS = 8
@@ -96,11 +98,13 @@ def train(
     described = [_described(*each) for each in zip(sources, stores, strict=True)]
     identities = [each["sha256"] for each in described]
     data = digest(*identities, weights, shards, WINDOW, BLOCK).hex()
-    with joined(choose_device, settings.device) as (ranks, device):
+    with joined(choose_device, settings.device) as (ranks, device), ExitStack() as held:
         say = note if ranks.first else _silent
         if settings.cache is not None and all(isinstance(source.path, Path) for source in sources):
             say("--cache is for stores at URLs: not used")
         make_run(run)
+        if ranks.first:
+            held.enter_context(locked(run, "shm train", inside=True))
         say(f"training on {device}, preset {config.preset}{_together(ranks, device, config)}")
         if device.type == "cpu" and config.loop.precision != "fp32":
             say(

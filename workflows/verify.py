@@ -1,7 +1,7 @@
 """Checking that every byte of a store is the one that was written, and that no split leaks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shm.datasets.composites.leaks import leaks_among, leaks_of_composites
@@ -9,6 +9,8 @@ from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import Damage, DamageError
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.storage.location import Location
+from shm.workflows.ledger import Ledger
+from shm.workflows.lock import locked
 from shm.workflows.progress import progress
 
 
@@ -21,7 +23,7 @@ class Verdict:
     complete: bool
     damages: tuple[Damage, ...]
     leaks: tuple[str, ...]
-    repaired: bool
+    repaired: bool = False
 
     @property
     def sound(self) -> bool:
@@ -49,7 +51,26 @@ def verify_store(path: Location, *, repair: bool = False) -> Verdict:
     With `repair`, the records of damaged shards are taken back, so that the command that made the
     store makes just these again. A leak is not repaired: only who made it knows what is right.
     """
-    store = open_samples(path, writable=repair, incomplete=True)
+    if not repair:
+        return _verified(path)
+    with locked(path, "shm-data verify --repair"):
+        return _repaired(path)
+
+
+def _repaired(path: Location) -> Verdict:
+    verdict = _verified(path)
+    store = open_samples(path, writable=True, incomplete=True)
+    damaged = sorted({(damage.array, damage.shard) for damage in verdict.damages})
+    for array, shard in damaged:
+        if array != "zarr.json":  # what that should say, only its command knows
+            store.forget_shard(array, shard)
+    if damaged:
+        Ledger(path).add("repair", damages=list(map(str, verdict.damages)))
+    return replace(verdict, repaired=True)
+
+
+def _verified(path: Location) -> Verdict:
+    store = open_samples(path, incomplete=True)
     complete = bool(store.attributes["complete"])
     damages: list[Damage] = []
     with progress("verify", store.shards, "shard") as bar:
@@ -59,17 +80,12 @@ def verify_store(path: Location, *, repair: bool = False) -> Verdict:
     if complete and not store.is_sealed():
         damages.append(Damage(0, "zarr.json", "is not what was written", ()))
     leaks = () if damages else tuple(_leaks(store))
-    if repair:
-        for array, shard in sorted({(damage.array, damage.shard) for damage in damages}):
-            if array != "zarr.json":  # what that should say, only its command knows
-                store.forget_shard(array, shard)
     return Verdict(
         store=path,
         shards=store.shards,
         complete=complete,
         damages=tuple(damages),
         leaks=leaks,
-        repaired=repair,
     )
 
 

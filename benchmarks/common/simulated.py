@@ -17,8 +17,8 @@ from shm.datasets.store import Arrays, Store, create_store
 from shm.pipeline.seed import digest, generator
 from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Size
 from shm.workflows.composite import copy_shards
+from shm.workflows.composite.sources import CompositeRun
 from shm.workflows.software import software_versions
-from shm.workflows.sources import CompositeRun
 
 PORTRAIT: Size = (32, 24)
 SCENE: Size = (24, 30)

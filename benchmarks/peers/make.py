@@ -9,8 +9,8 @@ from shm.datasets.composites.planning import RecipeConfig
 from shm.datasets.composites.store import Form, open_composites
 from shm.datasets.store import Arrays
 from shm.workflows.composite import composite_store
+from shm.workflows.composite.sources import CompositeRun
 from shm.workflows.engine import ClusterConfig
-from shm.workflows.sources import CompositeRun
 
 KINDS: dict[str, tuple[Form, bool]] = {
     "materialised": ("materialised", False),

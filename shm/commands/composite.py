@@ -1,7 +1,6 @@
 """``shm-data composite``."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -13,12 +12,18 @@ from shm.commands.options import (
     MAX_REJECTS,
     OVERWRITE,
     SEED,
+    STORE,
+    TARGET,
     Parse,
     cluster_options,
+    say,
     tell_outcome,
 )
 from shm.pipeline.placement import parse_moves
 from shm.pipeline.ranges import parse_range
+
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
 
 RANGE = Parse("LOW,HIGH", parse_range)
 DRAWN = "A number, or drawn between two, for each composite: "
@@ -40,8 +45,8 @@ DECIDED = (*RECIPE, "people", "unlabelled")
 
 
 @click.command()
-@click.argument("store", type=ANY_PATH)
-@click.argument("out", type=ANY_PATH)
+@click.argument("store", type=STORE)
+@click.argument("out", type=TARGET)
 @click.option(
     "--backgrounds",
     type=ANY_PATH,
@@ -116,7 +121,13 @@ DECIDED = (*RECIPE, "people", "unlabelled")
 @OVERWRITE
 @JSON
 @click.pass_context
-def command(context: click.Context, /, store: Path, out: Path, **options: Any) -> None:  # noqa: ANN401
+def command(
+    context: click.Context,
+    /,
+    store: "Location",
+    out: "Location",
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Paste the people of STORE on backgrounds and write the composites to OUT.
 
     Backgrounds are split as the people are: none of either is in both train and test. Each is
@@ -128,8 +139,8 @@ def command(context: click.Context, /, store: Path, out: Path, **options: Any) -
     """  # noqa: D301
     from shm.datasets.composites.planning import PlanError, RecipeConfig
     from shm.workflows.composite import composite_store
+    from shm.workflows.composite.sources import CompositeRun
     from shm.workflows.engine import ClusterConfig
-    from shm.workflows.sources import CompositeRun
 
     protocol = options["protocol"]
     _refuse_what_a_protocol_decides(context, protocol)
@@ -157,6 +168,7 @@ def command(context: click.Context, /, store: Path, out: Path, **options: Any) -
         form="lazy" if options["lazy"] else "materialised",
         lists=options["lists"],
         overwrite=options["overwrite"],
+        note=say,
     )
     tell_outcome(
         outcome,

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import JSON, STORE, human_bytes, print_json
+from shm.commands.options import JSON, STORE, print_json
+
+MOST_EVENTS = 8
+"""Events of a store's history that are listed, the latest ones."""
 
 MOST_REJECTS = 50
 """Rejects that are listed one by one; ``--json`` has them all."""
@@ -60,13 +63,14 @@ def command(
 def lines(described: dict[str, Any]) -> list[str]:
     """Return a description as lines to read."""
     from shm.workflows.inspect import flatten
+    from shm.workflows.progress import size_words
 
     form = f", {described['form']}" if "form" in described else ""
     unfinished = "" if described["complete"] else " (not finished)"
     splits = ", ".join(f"{name} {count}" for name, count in described["splits"].items())
     total = described["bytes"]  # a web server does not list its files
-    size = human_bytes(total)
-    per_sample = human_bytes(None if total is None else total / max(1, described["samples"]))
+    size = size_words(total)
+    per_sample = size_words(None if total is None else total / max(1, described["samples"]))
     text = [
         f"{described['store']}: {described['kind']}{form}{unfinished}",
         f"  samples    {described['samples']} of {described['groups']} people ({splits})",
@@ -76,6 +80,7 @@ def lines(described: dict[str, Any]) -> list[str]:
     text += [f"  {name:<22} {value} (mean)" for name, value in described["quality"].items()]
     text += ["  made with"]
     text += [f"    {name} = {value}" for name, value in flatten(described["config"])]
+    text += history_lines(described["history"])
     text += worst_lines(described["worst"])
     if described["kind"] == "prepared":
         text += [f"  left alone: {name}" for name in described["left_alone"]]
@@ -83,6 +88,18 @@ def lines(described: dict[str, Any]) -> list[str]:
         text += background_lines(described)
     text += [f"  rejected   {len(described['rejected'])}"]
     return text + rejects(described["rejected"])
+
+
+def history_lines(history: list[dict[str, Any]]) -> list[str]:
+    """Return the last things that were done to a store a line each."""
+    text = ["  history"] if history else []
+    for line in history[-MOST_EVENTS:]:
+        facts = {name: line[name] for name in line if name not in ("at", "event", "software")}
+        told = ", ".join(f"{name} {value}" for name, value in facts.items())
+        version = line.get("software", {}).get("shm-matting")
+        by = f", shm {version}" if version else ""
+        text.append(f"    {line['at']}  {line['event']:<8} {told}{by}")
+    return text
 
 
 def worst_lines(worst: list[dict[str, Any]]) -> list[str]:

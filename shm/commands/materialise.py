@@ -1,20 +1,22 @@
 """``shm-data materialise``."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, OVERWRITE, cluster_options, tell_outcome
+from shm.commands.options import JSON, OVERWRITE, STORE, TARGET, cluster_options, say, tell_outcome
+
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
 
 
 @click.command()
-@click.argument("lazy", type=ANY_PATH)
-@click.argument("out", type=ANY_PATH)
+@click.argument("lazy", type=STORE)
+@click.argument("out", type=TARGET)
 @cluster_options
 @OVERWRITE
 @JSON
-def command(lazy: Path, out: Path, **options: Any) -> None:  # noqa: ANN401
+def command(lazy: "Location", out: "Location", **options: Any) -> None:  # noqa: ANN401
     """Write the composites of LAZY to OUT with their images.
 
     The samples stay the same, byte for byte: reading takes less work, and more bytes.
@@ -26,7 +28,7 @@ def command(lazy: Path, out: Path, **options: Any) -> None:  # noqa: ANN401
     from shm.workflows.materialise import materialise
 
     cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
-    outcome = materialise(lazy, out, cluster, overwrite=options["overwrite"])
+    outcome = materialise(lazy, out, cluster, overwrite=options["overwrite"], note=say)
     tell_outcome(
         outcome,
         0,

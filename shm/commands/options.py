@@ -99,7 +99,18 @@ def read_store(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
     return locate(text)
 
 
+def read_target(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
+    """Read where a store is to be written: a folder, or a URL that can be written to."""
+    from shm.datasets.group import require_writable
+    from shm.datasets.storage.location import locate
+
+    place = locate(text)
+    require_writable(place)
+    return place
+
+
 STORE = Parse("path or url", read_store)
+TARGET = Parse("path or url", read_target)
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
@@ -191,17 +202,6 @@ def say(text: str = "") -> None:
     click.echo(text, err=True)
 
 
-def human_bytes(count: float | None) -> str:
-    """Return a number of bytes as people read it; None is not known."""
-    if count is None:
-        return "unknown"
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
-
-
 def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, then: str) -> None:  # noqa: ANN401
     """Tell what became of the inputs and what to run next; exit 1 where too many were rejected."""
     if as_json:
@@ -211,6 +211,8 @@ def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, th
             say(f"  rejected {reject['source']!r}: {reject['reason']}")
         for name in outcome.left_alone:
             say(f"  left alone: {name}")
+        for name in outcome.redone:
+            say(f"  changed since, made again: {name}")
         count = len(outcome.rejected)
         say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
         if outcome.accepted:

@@ -1,7 +1,7 @@
 """``shm-data prepare``."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click.core import ParameterSource
@@ -13,9 +13,11 @@ from shm.commands.options import (
     MAX_REJECTS,
     OVERWRITE,
     SEED,
+    TARGET,
     FiniteRange,
     Parse,
     cluster_options,
+    say,
     tell_outcome,
 )
 from shm.datasets.layouts import LAYOUTS
@@ -23,6 +25,9 @@ from shm.datasets.splits import SplitConfig
 from shm.pipeline.prepare import ForegroundMethod
 from shm.pipeline.refine import RefineMethod
 from shm.pipeline.trimap import Kernel, Reach, TrimapMode
+
+if TYPE_CHECKING:
+    from shm.datasets.storage.location import Location
 
 REACH = Parse("reach", Reach.parse)
 
@@ -32,7 +37,7 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
 
 @click.command()
 @click.argument("raw", type=ANY_PATH)
-@click.argument("store", type=ANY_PATH)
+@click.argument("store", type=TARGET)
 @click.option(
     "--layout",
     type=click.Choice(["auto", *LAYOUTS]),
@@ -110,13 +115,13 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
 @cluster_options
 @OVERWRITE
 @JSON
-def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
-    """Make samples of the photos and masks in RAW and write them to STORE (a .zarr folder).
+def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN401
+    """Make samples of the photos and masks in RAW and write them to STORE (a .zarr folder or URL).
 
     Each photo gets a trimap, a refined alpha and clean foreground colours. What can't be used is
     rejected with its reason, and the rest goes on. An alpha that can't be solved is tried once more
     with a stronger preconditioner, then its photo is rejected: no lesser method takes over. Stopped
-    at any moment, the same command carries on.
+    at any moment, the same command carries on; photos that changed since are prepared anew.
 
     \b
     shm-data prepare photos people.zarr
@@ -151,7 +156,7 @@ def command(raw: Path, store: Path, **options: Any) -> None:  # noqa: ANN401
         seed=options["seed"],
     )
     cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
-    outcome = prepare_corpus(raw, store, run, cluster, overwrite=options["overwrite"])
+    outcome = prepare_corpus(raw, store, run, cluster, overwrite=options["overwrite"], note=say)
     tell_outcome(
         outcome,
         options["max_rejects"],

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from shm.cli import data, shm
 from shm.commands.inspect import lines
-from shm.commands.options import human_bytes
+from shm.workflows.progress import size_words
 
 
 def refused(group: object, *words: object, code: int = 2) -> str:
@@ -44,15 +44,17 @@ def test_a_url_without_a_bucket_or_a_host_is_wrong_usage(url: str) -> None:
     assert "names no bucket" in told or "names no host" in told
 
 
-def test_stores_are_written_to_this_machine() -> None:
+def test_a_store_is_not_written_to_where_nobody_can() -> None:
     options = ("--backgrounds", "b")
-    assert "is a URL" in refused("shm-data", "composite", "http://h/a.zarr", "b.zarr", *options)
-    assert "is a URL" in refused("shm-data", "composite", "a.zarr", "s3://h/b.zarr", *options)
-    assert "is a URL" in refused("shm-data", "prepare", "photos", "s3://h/b.zarr")
+    told = "can only be read: name a folder, or a bucket"
+    assert told in refused("shm-data", "composite", "a.zarr", "http://h/b.zarr", *options)
+    assert told in refused("shm-data", "prepare", "photos", "https://h/b.zarr")
+    assert "is a URL" in refused("shm-data", "prepare", "s3://h/photos", "a.zarr")
 
 
 def test_a_store_whose_bytes_nobody_counts_is_described() -> None:
     described = {
+        "history": [],
         "store": "https://host/train.zarr",
         "kind": "prepared",
         "complete": True,
@@ -69,4 +71,4 @@ def test_a_store_whose_bytes_nobody_counts_is_described() -> None:
         "rejected": [],
     }
     assert "  bytes      unknown in 1 shards, unknown a sample" in lines(described)
-    assert human_bytes(1.5e6) == "1.5 MB"
+    assert size_words(1.5e6) == "1.5 MB"

@@ -1,16 +1,11 @@
 """Small raw corpora and commands run as real processes."""
 
-import json
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from distributed import Client
 from PIL import Image
 
 from tests.pipeline.scenes import scene
@@ -69,63 +64,3 @@ def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, done.stderr
     return done
-
-
-def kill_when(words: Sequence[object], sign: Path) -> bool:
-    """Start a command and SIGKILL it once `sign` exists; False where it ended before."""
-    process = subprocess.Popen(
-        command(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    give_up = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < give_up:
-        if sign.exists():
-            process.kill()
-            process.wait()
-            return True
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-    return False
-
-
-QUIET = {
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
-    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "20s",
-    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "5s",
-}
-"""Watch itself less: a cluster that waits for a whole file of tests takes a fifth of the time."""
-
-
-@contextmanager
-def cluster(file: Path, *, workers: int) -> Iterator[str]:
-    """Start a Dask scheduler and workers as processes of their own; yield its address.
-
-    Commands that are given it as ``--scheduler`` need not start a worker, with all its imports,
-    each by itself.
-    """
-    dask = [sys.executable, "-m", "dask"]
-    options = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
-    scheduler = [*dask, "scheduler", "--port", "0", *options]
-    worker = [*dask, "worker", "--nthreads", "1", "--no-nanny", *options]
-
-    def start(words: list[str]) -> subprocess.Popen[bytes]:
-        nowhere = subprocess.DEVNULL
-        environment = os.environ | QUIET
-        return subprocess.Popen(
-            words, cwd=file.parent, env=environment, stdout=nowhere, stderr=nowhere
-        )
-
-    started = [start(scheduler)]
-    try:
-        give_up = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < give_up:
-            time.sleep(0.05)
-        started += [start(worker) for _ in range(workers)]
-        address = json.loads(file.read_text())["address"]
-        with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-            client.wait_for_workers(workers, timeout=60)
-        yield address
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()

@@ -33,6 +33,9 @@ def command(asked):
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["environment"])
+    if "SHM_FAULT" in os.environ:  # see tests/faults/hook.py
+        os.setsid()
+        runpy.run_path(asked["hook"])
     if any(name.startswith("FSSPEC_") for name in os.environ):
         from fsspec import config
         config.set_conf_env(config.conf)  # as it does where it is imported
@@ -105,6 +108,7 @@ class Command:
         for path in self._streams.values():
             path.touch()
         asked: dict[str, object] = {"words": self.words, "cwd": str(Path.cwd())}
+        asked["hook"] = str(Path(__file__).parents[1] / "faults" / "hook.py")
         asked["environment"] = {**os.environ, **variables}
         asked |= {name: str(path) for name, path in self._streams.items()}
         pid = forks.ask(asked, self.words)

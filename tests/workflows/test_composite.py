@@ -9,9 +9,11 @@ import pytest
 
 from shm.datasets.composites.planning import PlanError, RecipeConfig
 from shm.datasets.composites.store import open_composites
-from shm.workflows.composite import ImageJob, composite_store, image_shard
+from shm.datasets.group import made_as
+from shm.workflows.composite import composite_store
+from shm.workflows.composite.images import ImageJob, image_shard
+from shm.workflows.composite.sources import CompositeRun
 from shm.workflows.engine import ClusterConfig
-from shm.workflows.sources import CompositeRun
 from tests.datasets.stores import all_files, write_people, write_store
 from tests.workflows.corpora import write_backgrounds
 
@@ -23,7 +25,8 @@ def test_a_worker_notices_that_another_store_stands_at_the_path(tmp_path: Path) 
         path.parent.mkdir()
         store = write_store(path, 4, config=each)
         wanted = [store.read(slot)["image"] for slot in range(4)]
-        image_shard(ImageJob(store=path, shard=0, made_as=store.identity()))
+        same = made_as(store.attributes)
+        image_shard(ImageJob(store=path, made_as=same, shard=0, identity=store.identity()))
         for slot in range(4):
             assert np.array_equal(store.read(slot)["image"], wanted[slot])
 

@@ -127,7 +127,7 @@ def test_a_damaged_line_counts_for_nothing(photos: Path, tmp_path: Path) -> None
     assert "add --overwrite" in run(*NETS, photos, "-o", out, code=1).stderr
 
 
-def test_somebody_else_s_file_is_not_replaced(photos: Path, tmp_path: Path) -> None:
+def test_not_ours_file_is_not_replaced(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "a.png").write_text("mine")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shm.datasets.corpus import open_corpus
-from shm.workflows.prepare import PrepareRun, list_entries
+from shm.workflows.prepare.entries import PrepareRun, list_entries
 from tests.workflows.corpora import write_people
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from shm.datasets.image import MAX_PIXELS
 from shm.datasets.tree import printable
 from shm.prediction import Network, PhotoConfig, PhotoError, Room
+from shm.workflows.lock import locked
 from shm.workflows.nets import NetsConfig, load_network
 from shm.workflows.predict.failures import Failure
 from shm.workflows.predict.finished import Finished
@@ -122,7 +123,10 @@ def predict(
         to_stdout(network, sources, config, run, note)
         return Predicted(written=(), finished=(), failed=failures)
     settings = _settings(loaded.digest, config, run)
-    with Finished(target, settings, overwrite=run.overwrite) as finished:
+    with (
+        locked(target, "shm predict", inside=True),
+        Finished(target, settings, overwrite=run.overwrite) as finished,
+    ):
         note(f"{model}: {loaded.told}")
         job = _Job(network, config, run, target, given, finished, note)
         job.failed.extend(failures)
@@ -170,7 +174,7 @@ class _Job:
             self.fail(str(source.path), f"its result would replace {replaced}: give another --out")
         elif self.earlier.has(source.path, self._made_from(source), files):
             self.finished.append(source.path)
-        elif (other := self.earlier.somebody_else_s(files)) is not None:
+        elif (other := self.earlier.not_ours(files)) is not None:
             self.fail(
                 str(source.path),
                 f"{other} is there, and not of an earlier run: give another --out, or --overwrite",

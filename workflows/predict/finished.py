@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from shm.datasets.files import write_bytes
+from shm.datasets.files import remove_partials, signature, write_bytes
 from shm.workflows.predict.sources import PredictError
 
 FILE = ".shm-predict.jsonl"
@@ -54,6 +54,8 @@ class Finished:
                 kept = {"files": sorted(self._ours)}  # of earlier settings, and ours all the same
                 made = (json.dumps(each) + "\n" for each in ({"settings": ours}, kept))
                 write_bytes(file, "".join(made).encode())
+            for folder in {(target / name).parent for name in self._ours}:
+                remove_partials(folder, deep=False)
             self._file: IO[str] = file.open("a", encoding="utf-8")
         except OSError as error:
             if isinstance(error, PredictError):
@@ -93,7 +95,7 @@ class Finished:
             and all(file.is_file() for file in files)
         )
 
-    def somebody_else_s(self, files: Iterable[Path]) -> Path | None:
+    def not_ours(self, files: Iterable[Path]) -> Path | None:
         """Return the first of the files that is there and that no run of ours has written."""
         if self._overwrite:
             return None
@@ -144,10 +146,9 @@ def _lines_of(file: Path) -> list[dict[str, Any]]:
 def state_of(path: Path) -> list[int] | None:
     """Return a file's size and time of change; None where there is none."""
     try:
-        found = path.stat()
+        return list(signature(path))  # as JSON gives it back
     except OSError:
         return None
-    return [found.st_size, found.st_mtime_ns]
 
 
 def _states(paths: Iterable[Path]) -> list[list[int] | None]:

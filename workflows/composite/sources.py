@@ -17,12 +17,16 @@ from shm.datasets.composites.protocols import (
     require_as_published,
     shm_counts,
 )
+from shm.datasets.composites.store import CompositeStore
 from shm.datasets.corpus import Reject
+from shm.datasets.files import file_sha256
 from shm.datasets.image import MAX_PIXELS
 from shm.datasets.record import Record
 from shm.datasets.splits import SPLITS, SplitConfig, assign_splits
+from shm.datasets.storage.location import Location, is_inside, is_same
 from shm.datasets.store import Store, open_store
 from shm.pipeline.seed import digest
+from shm.workflows.resume import listed
 
 
 class CompositeError(PlanError):
@@ -69,6 +73,35 @@ class Sources:
             return shm_counts(self.records)
         return run.recipe.counts(self.records)
 
+    def explain(self, store: CompositeStore) -> str:
+        """Say which of the people and backgrounds are others than a store was made of."""
+        told = []
+        people = store.attributes["people"]["identity"]
+        if people != self.people.identity():
+            told.append(f"{self.people.path} holds other people")
+        if not store.backgrounds.attributes["complete"]:
+            return "; ".join([*told, "the backgrounds are others"])
+        made = {}
+        for _, record in store.backgrounds.records():
+            made[record["source"]] = record.get("sha256")
+        now = {background.source: background.path for background in self.backgrounds}
+        told += [
+            listed("new", [source for source in now if source not in made]),
+            listed("gone", [source for source in made if source not in now]),
+        ]
+        if not any(told):
+            told.append(
+                listed(
+                    "changed",
+                    [
+                        source
+                        for source, path in now.items()
+                        if made[source] not in (None, file_sha256(path))
+                    ],
+                )
+            )
+        return "; ".join(filter(None, told))
+
     def digest(self) -> str:
         """Return a digest of the people's bytes, the backgrounds' names and sizes, the pastings."""
         files = ((b.id, b.source, b.path.stat().st_size) for b in self.backgrounds)
@@ -76,8 +109,8 @@ class Sources:
 
 
 def gather(
-    people: Path,
-    target: Path,
+    people: Location,
+    target: Location,
     folders: Sequence[Path],
     run: CompositeRun,
     lists: Path | None = None,
@@ -89,14 +122,14 @@ def gather(
     ShmError
         As `composite_store`.
     """
-    if people.resolve() == target.resolve():
+    if is_same(people, target):
         raise CompositeError(f"{people} holds the people: name another store for the composites")
     source = open_store(people)
     if source.kind != "prepared":
         raise CompositeError(
             f"{people} holds {source.kind} samples: give the store of `shm-data prepare`"
         )
-    if target.resolve().is_relative_to(people.resolve()):
+    if is_inside(target, people):
         raise CompositeError(f"{target} lies in {people}: name a store that stands by itself")
     records = dict(source.samples())
     if not records:

@@ -1,0 +1,186 @@
+"""Prepared people and photos without people in, a store of composites out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+from shm.datasets.backgrounds.choose import distinct_pictures
+from shm.datasets.backgrounds.keep import LARGEST, most_pixel_bytes
+from shm.datasets.composites.planning import plan_recipes, require_company
+from shm.datasets.composites.protocols import plan_lists
+from shm.datasets.composites.recipe import Recipe
+from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.record import Record
+from shm.datasets.storage.location import Location, absolute
+from shm.datasets.store import Store
+from shm.pipeline.placement import Extent, extent_of
+from shm.pipeline.ranges import range_words
+from shm.workflows.composite.backgrounds import cover_of, keep_backgrounds
+from shm.workflows.composite.images import make_images, need_of_images
+from shm.workflows.composite.sources import CompositeError, CompositeRun, Sources, gather
+from shm.workflows.engine import ClusterConfig, SharedCluster
+from shm.workflows.limits import require_room
+from shm.workflows.outcome import Outcome, reject_of
+from shm.workflows.progress import progress
+from shm.workflows.resume import Making, Spelling, open_for_writing
+from shm.workflows.software import software_versions
+
+SPELLINGS: Mapping[str, Spelling] = {
+    "form": lambda form: "--lazy" if form == "lazy" else "no --lazy",
+    "config.recipe.per_foreground": "--per-foreground {}".format,
+    "config.recipe.people_per_composite": "--people-per-composite {}".format,
+    "config.recipe.placement": lambda moves: f"--placement {','.join(moves) or 'keep'}",
+    "config.recipe.match_colours": lambda drawn: f"--match-colours {range_words(drawn)}",
+    "config.recipe.blur": lambda drawn: f"--blur {range_words(drawn)}",
+    "config.recipe.noise": lambda drawn: f"--noise {range_words(drawn)}",
+    "config.recipe.jpeg": lambda drawn: f"--jpeg {range_words(drawn)}",
+    "config.recipe.linear": lambda linear: "--linear" if linear else "no --linear",
+    "config.protocol": lambda name: f"--protocol {name}" if name else "no --protocol",
+    "config.people": "--people {}".format,
+    "config.unlabelled": "--unlabelled {}".format,
+    "config.max_pixels": lambda pixels: f"--max-megapixels {pixels // 1_000_000}",
+    "config.seed": "--seed {}".format,
+    "config.decoded": lambda decoded: (
+        "--decode-backgrounds" if decoded else "no --decode-backgrounds"
+    ),
+}
+"""How what decides a store's bytes is said on the command line."""
+
+
+def composite_store(
+    people: Location,
+    target: Location,
+    backgrounds: Sequence[Path],
+    run: CompositeRun,
+    cluster: ClusterConfig,
+    *,
+    form: Form = "materialised",
+    lists: Path | None = None,
+    overwrite: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Paste every prepared person on backgrounds of the same split; run again, it carries on.
+
+    Parameters
+    ----------
+    lists : Path, optional
+        The folder of the protocol's lists, for composition-1k.
+    note : callable, optional
+        Told what the work will take of disk, memory and time, where that is much.
+
+    Raises
+    ------
+    ShmError
+        A folder of backgrounds is missing, no background may be used, `people` is no prepared
+        store, or the target was made with other options.
+    """
+    sources = gather(people, target, backgrounds, run, lists)
+    largest = LARGEST
+    if run.decoded:
+        cover = cover_of(run, sources.people)
+        largest = most_pixel_bytes(sources.backgrounds, cover, max_pixels=run.max_pixels)
+    elif run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
+        largest = max(each.path.stat().st_size for each in sources.backgrounds)
+    counts = sources.counts(run)
+    require_company(sources.records, run.recipe)
+    slots = sum(counts.values())
+    layout = {"form": form, "slots": slots, "canvas": sources.people.canvas}
+    attributes = {
+        "config": asdict(run),
+        "people": {"name": absolute(people).name, "identity": sources.people.identity()},
+        "inputs": sources.digest(),
+        "software": software_versions(),
+    }
+    notes = {"left_out": [asdict(reject) for reject in sources.left_out]}
+    making = Making(
+        command="shm-data composite",
+        wanted={"kind": "composited"} | layout | attributes,
+        create=lambda path: create_composites(
+            path,
+            form=form,
+            slots=slots,
+            people=sources.people,
+            backgrounds=len(sources.backgrounds),
+            longest_file=largest,
+            attributes=attributes | notes,
+        ),
+        reopen=lambda path: open_composites(path, writable=True, incomplete=True),
+        spellings=SPELLINGS,
+        check=lambda store: require_room(
+            need_of_images(slots if form == "materialised" else 0, sources.people.canvas, store),
+            target,
+            None if cluster.scheduler else cluster.workers,
+            note,
+        ),
+        explain=sources.explain,
+    )
+    with open_for_writing(target, making, overwrite=overwrite) as (store, ledger):
+        if not store.attributes["complete"]:
+            with SharedCluster(cluster) as shared:
+                copy_shards(sources.people, store.foregrounds, "people")
+                keep_backgrounds(store, sources, run, largest, shared, ledger)
+                if store.attributes["recipes"] is None:
+                    plan(store, sources, run, counts)
+                make_images(store, shared, ledger)
+            store.mark(complete=True)
+            ledger.add("end", accepted=store.slots, rejected=len(sources.left_out))
+        rejected = tuple(map(reject_of, store.backgrounds.rejected()))
+    return Outcome(store=target, accepted=store.slots, rejected=rejected)
+
+
+def copy_shards(source: Store, target: Store, what: str) -> None:
+    """Copy the shards that the target lacks as they stand; `what` names them to people."""
+    missing = [shard for shard in range(target.shards) if not target.has_shard(shard)]
+    if missing:
+        with progress(what, target.shards, "shard", done=target.shards - len(missing)) as bar:
+            for shard in missing:
+                target.write_shard_bytes(shard, source.shard_bytes(shard, list(target.fields)))
+                bar.advance()
+    if not target.attributes["complete"]:
+        target.mark(complete=True)
+
+
+def plan(
+    store: CompositeStore, sources: Sources, run: CompositeRun, counts: Mapping[int, int]
+) -> None:
+    """Write a recipe for each composite, of the backgrounds that could be read."""
+    left_out = list(sources.left_out)
+    if run.protocol == "composition-1k":
+        broken = list(map(reject_of, store.backgrounds.rejected()))
+        if broken:
+            raise CompositeError(
+                f"{broken[0]['source']}: {broken[0]['reason']}; the protocol needs all of its "
+                f"{store.backgrounds.slots} backgrounds, {len(broken)} can't be read"
+            )
+        recipes = plan_lists(sources.pastings, store.people(), store.scenes())
+    else:
+        scenes, repeated = distinct_pictures(store.scenes(), store.people())
+        left_out += repeated
+        recipes = _recipes(store, scenes, run, counts)
+    unread = map(reject_of, store.backgrounds.rejected())
+    store.mark(left_out=[*map(asdict, left_out), *unread])
+    store.write_recipes(recipes)  # last: with it, all of this is done
+
+
+def _recipes(
+    store: CompositeStore,
+    scenes: Mapping[int, Record],
+    run: CompositeRun,
+    counts: Mapping[int, int],
+) -> Iterator[Recipe]:
+    people = store.people()
+
+    @cache  # asked for once a composite, and an extent is a few numbers
+    def extent(slot: int) -> Extent:
+        return extent_of(store.foregrounds.read(slot, people[slot], ["alpha"])["alpha"])
+
+    return plan_recipes(
+        people,
+        scenes,
+        run.recipe,
+        run.seed,
+        counts=counts,
+        unique=run.protocol == "shm",
+        extent=extent,
+    )

@@ -1,0 +1,107 @@
+"""What changed in a corpus since a store was made of it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shm.datasets.corpus import Pair
+from shm.datasets.files import file_sha256
+from shm.datasets.record import Record
+from shm.datasets.store import Store
+from shm.workflows.ledger import Ledger, Signatures
+from shm.workflows.prepare.entries import Entry
+from shm.workflows.prepare.shard import annotation_files, signatures
+from shm.workflows.resume import listed
+
+
+@dataclass
+class Changes:
+    """Which slots of a store were made from files that are others now.
+
+    Attributes
+    ----------
+    slots : dict
+        The changed slots, by shard.
+    sources : list of str
+        Their photos.
+    seen : dict
+        Files that look changed, and whose bytes are what they were.
+    """
+
+    slots: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    sources: list[str] = field(default_factory=list)
+    seen: Signatures = field(default_factory=dict)
+
+    def kept(self, store: Store, shard: int) -> frozenset[int]:
+        """Return the slots of a shard whose samples stay when others are made again."""
+        changed = self.slots.get(shard)
+        return frozenset(store.slots_of(shard)) - changed if changed else frozenset()
+
+
+def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Ledger) -> Changes:
+    """Find the slots whose files changed after they were made.
+
+    A file of the size and time that the ledger has is taken for unchanged; of others the SHA-256
+    is compared with the record's.
+    """
+    known = ledger.signatures()
+    changes = Changes()
+    for shard in filter(store.has_shard, range(store.shards)):
+        records: list[Record] | None = None
+        slots = store.slots_of(shard)
+        for slot in slots:
+            pair = entries[slot].pair
+            if pair is None:
+                continue
+            now = signatures(root, pair)
+            if len(now) == len(pair.files) and all(
+                known.get(name) == each for name, each in now.items()
+            ):
+                continue
+            records = records or store.records_of(shard)
+            if _is_same(root, pair, records[slot - slots.start], known):
+                changes.seen |= now
+            else:
+                changes.slots[shard].add(slot)
+                changes.sources.append(pair.image)
+    return changes
+
+
+def _is_same(root: Path, pair: Pair, record: Record, known: Mapping[str, object]) -> bool:
+    """Return whether a pair's files have the bytes that a record was made from."""
+    if "rejected" in record:  # its bytes are not known: without a history it stays as it is
+        return not any(name in known for name in pair.files)
+    try:
+        hashes = {role: file_sha256(root / name) for role, name in annotation_files(pair).items()}
+        photo = file_sha256(root / pair.image)
+    except OSError:
+        return False
+    return bool(photo == record["sha256"] and hashes == record["annotations_sha256"])
+
+
+def explain_entries(store: Store, entries: Sequence[Entry]) -> str:
+    """Say which inputs are new, gone, or taken for something else than when a store was made."""
+    made: dict[str, object] = {}
+    for shard in filter(store.has_shard, range(store.shards)):
+        for record in store.records_of(shard):
+            made[record["source"]] = _told(record)
+    if len(made) < store.slots:  # of what is not made yet there is no record
+        return "the corpus holds other files, or other ones belong together"
+    now = {}
+    for entry in entries:
+        source = entry.pair.image if entry.pair else entry.reject.source if entry.reject else "?"
+        now[source] = entry.split if entry.pair else "rejected"
+    other = [name for name in now if name in made and made[name] != now[name]]
+    sure = [name for name in other if made[name] != "rejected"]  # as it may be for what it holds
+    parts = [
+        listed("new", [name for name in now if name not in made]),
+        listed("gone", [name for name in made if name not in now]),
+        listed("taken otherwise", sure),
+    ]
+    told = "; ".join(filter(None, parts)) or listed("taken otherwise", other)
+    return told or "other files belong together"
+
+
+def _told(record: Record) -> object:
+    return "rejected" if "rejected" in record else record["split"]

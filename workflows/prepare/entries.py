@@ -1,0 +1,96 @@
+"""Which inputs become which slots, before anything is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from shm.datasets.corpus import Corpus, Pair, Reject
+from shm.datasets.image import MAX_PIXELS
+from shm.datasets.splits import SplitConfig, assign_splits
+from shm.pipeline.errors import ShmError
+from shm.pipeline.prepare import PrepareConfig
+
+Annotation = Literal["auto", "alpha", "mask", "trimap"]
+
+
+class CorpusEmptyError(ShmError, ValueError):
+    """Nothing in the corpus can be prepared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareRun:
+    """Everything that decides what the store will hold."""
+
+    sample: PrepareConfig = field(default_factory=PrepareConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    annotation: Annotation = "auto"
+    layout: str = "auto"
+    max_pixels: int = MAX_PIXELS
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One input, which gets one slot: a pair to prepare, or a reject."""
+
+    pair: Pair | None = None
+    split: str = ""
+    reject: Reject | None = None
+
+
+def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
+    """List the inputs in the order of their slots: pairs by id, then rejects by source."""
+    pairs = [_with_annotation(pair, run.annotation) for pair in corpus.pairs]
+    entries = [
+        Entry(reject=found) if isinstance(found, Reject) else Entry(pair=found[0], split=found[1])
+        for found in split_pairs(pairs, run.split, run.seed)
+    ]
+    entries = [_with_something_to_start_from(entry, run.annotation) for entry in entries]
+    entries += [Entry(reject=reject) for reject in corpus.rejects]
+    if not entries:
+        raise CorpusEmptyError(f"{corpus.root}: no photo with a mask, a matte or a trimap in it")
+    return entries
+
+
+def split_pairs(
+    pairs: Sequence[Pair], shares: SplitConfig, seed: int
+) -> list[tuple[Pair, str] | Reject]:
+    """Give each pair its group's split: the one that the corpus names for it, else a drawn one.
+
+    A pair whose corpus names another split than the first of its group is rejected: nobody may be
+    in two.
+    """
+    named: dict[str, str] = {}
+    for pair in pairs:
+        if pair.split is not None:
+            named.setdefault(pair.group, pair.split)
+    drawn = assign_splits({pair.group for pair in pairs} - named.keys(), shares, seed, "people")
+    splits = drawn | named
+    return [
+        (pair, splits[pair.group])
+        if pair.split in (None, splits[pair.group])
+        else Reject(
+            pair.image,
+            f"its group {pair.group!r} is in the split {splits[pair.group]} already: name one",
+        )
+        for pair in pairs
+    ]
+
+
+def _with_annotation(pair: Pair, annotation: Annotation) -> Pair:
+    """Keep the annotation that was asked for; ``auto`` keeps all, and a matte then counts most."""
+    if annotation == "auto":
+        return pair
+    dropped: dict[str, Any] = {
+        role: None for role in ("mask", "alpha", "trimap") if role != annotation
+    }
+    return replace(pair, **dropped)
+
+
+def _with_something_to_start_from(entry: Entry, annotation: Annotation) -> Entry:
+    """Turn a pair that does not have the annotation that was asked for into a reject."""
+    pair = entry.pair
+    if pair is None or annotation == "auto" or pair.mask or pair.alpha or pair.trimap:
+        return entry
+    reason = f"it has no {annotation}, only another annotation: leave --annotation out to take that"
+    return Entry(reject=Reject(pair.image, reason))

@@ -1,0 +1,147 @@
+"""One shard's work: its inputs read, prepared and written."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from shm.datasets.corpus import Pair, Reject
+from shm.datasets.files import file_sha256, signature
+from shm.datasets.group import require_made_as
+from shm.datasets.raw import read_pair
+from shm.datasets.record import Record
+from shm.datasets.storage.location import Location
+from shm.datasets.store import Arrays, Store, open_store
+from shm.pipeline.prepare import prepare
+from shm.pipeline.refine import compile_solvers
+from shm.pipeline.seed import generator
+from shm.workflows.ledger import Signatures
+from shm.workflows.outcome import attempt, rejection
+from shm.workflows.prepare.entries import Entry, PrepareRun
+from shm.workflows.shards import ShardReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """What a worker needs to make a shard, and nothing more.
+
+    Attributes
+    ----------
+    kept : frozenset of int
+        Slots whose samples are in the store already and stay as they are.
+    made_as : str
+        Tells the store from another one that may be put in its place.
+    """
+
+    store: Location
+    made_as: str
+    shard: int
+    root: Path
+    entries: tuple[Entry, ...]
+    run: PrepareRun
+    kept: frozenset[int] = frozenset()
+
+
+@cache
+def ready_worker(method: str) -> None:
+    """Compile what is compiled at first use, and keep the libraries to the worker's one core.
+
+    Once a process: a worker that joined late does it in its first job.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)  # on a cluster that was started elsewhere no variable says so
+    if method == "none":
+        return
+    import numba
+
+    numba.set_num_threads(1)
+    compile_solvers()
+
+
+def prepare_shard(job: ShardJob) -> ShardReport:
+    """Prepare and write one shard."""
+    ready_worker(job.run.sample.refine)
+    store = open_store(job.store, writable=True, incomplete=True)
+    # The record goes first when a shard is made again: without one, all of it is.
+    kept = job.kept if job.kept and store.has_shard(job.shard) else frozenset()
+    files: Signatures = {}
+    made: list[tuple[Arrays | None, Record]] = []
+    for slot, entry in zip(store.slots_of(job.shard), job.entries, strict=True):
+        if slot in kept:
+            made.append(_kept(store, slot))
+        else:
+            made.append(_prepare_entry(entry, job, files))
+    require_made_as(job.store, job.made_as)
+    if kept:
+        store.delete_shard(job.shard)
+    store.write_shard(job.shard, [arrays for arrays, _ in made], [record for _, record in made])
+    rejected = sum(arrays is None for arrays, _ in made)
+    return ShardReport(
+        shard=job.shard, accepted=len(made) - rejected, rejected=rejected, files=files
+    )
+
+
+def signatures(root: Path, pair: Pair) -> Signatures:
+    """Return what tells the files of a pair from changed ones; of one that is gone, nothing."""
+    found = {}
+    for name in pair.files:
+        try:
+            found[name] = signature(root / name)
+        except OSError:
+            continue
+    return found
+
+
+def annotation_files(pair: Pair) -> dict[str, str]:
+    """Return the files of a pair besides its photo, by what they are."""
+    files = {
+        "mask": pair.mask,
+        "alpha": pair.alpha,
+        "trimap": pair.trimap,
+        "foreground": pair.foreground,
+    }
+    return {role: name for role, name in files.items() if name is not None}
+
+
+def _kept(store: Store, slot: int) -> tuple[Arrays | None, Record]:
+    record = store.record(slot)
+    return (None if "rejected" in record else store.read(slot, record)), record
+
+
+def _prepare_entry(entry: Entry, job: ShardJob, files: Signatures) -> tuple[Arrays | None, Record]:
+    """Make a sample or a reject of an entry, and note in `files` what its files were like."""
+    if entry.pair is None:
+        reject = entry.reject or Reject(source="?", reason="no input")
+        return None, rejection(reject.source, reject.reason, duplicate=reject.duplicate)
+    pair = entry.pair
+    before = signatures(job.root, pair)
+    files |= before
+    made = attempt(pair.image, lambda: _prepare_pair(pair, entry.split, job))
+    if made[0] is not None and signatures(job.root, pair) != before:
+        return None, rejection(pair.image, "changed while it was read: run the command again")
+    return made
+
+
+def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record]:
+    raw = read_pair(job.root, pair, max_pixels=job.run.max_pixels)
+    sample = prepare(raw, job.run.sample, generator(job.run.seed, "trimap", pair.id))
+    annotations = annotation_files(pair)
+    record: Record = {
+        "id": pair.id,
+        "source": pair.image,
+        "sha256": file_sha256(job.root / pair.image),
+        "pixels": hashlib.sha256(raw.image.tobytes()).hexdigest(),
+        "annotations": annotations,
+        "annotations_sha256": {
+            role: file_sha256(job.root / name) for role, name in annotations.items()
+        },
+        "group": pair.group,
+        "split": split,
+        "size": sample.image.shape[:2],
+        "photo_size": raw.image.shape[:2],
+        "steps": sample.steps,
+        "quality": sample.quality,
+    }
+    arrays = {name: getattr(sample, name) for name in ("image", "alpha", "trimap", "foreground")}
+    return arrays, record
