@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KILLS := 100
+MINUTES := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench golden wheel clean
+.PHONY: help demo test check format bench golden soak audit wheel clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +41,15 @@ bench: $(VENV)/ready  ## Measure each promise against its peers
 
 golden: $(VENV)/ready  ## Write the golden loss curves anew (see CONTRIBUTING.md)
 	SHM_RENEW_GOLDEN=1 $(BIN)/python -m pytest tests/shm/training/test_golden.py
+
+soak: $(VENV)/ready  ## Kill every command many times over, and harm what they made
+	$(BIN)/python -m tests.faults.soak --kills $(KILLS) --minutes $(MINUTES)
+	$(BIN)/python -m tests.faults.damage --count $(KILLS)
+
+audit: $(VENV)/ready  ## Look the pinned versions up among known vulnerabilities, and list licences
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/pip-licenses --format markdown --order license
 
 wheel: $(VENV)/ready  ## Build the wheel into ./dist
 	$(BIN)/python -m build --wheel

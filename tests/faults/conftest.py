@@ -1,0 +1,3 @@
+from tests.workflows.conftest import there
+
+__all__ = ["there"]

@@ -1,0 +1,203 @@
+"""A cluster whose parts die, come late or are others makes the same bytes, or says why not."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.datasets.stores import all_files
+from tests.faults.attacks import HERE, Moment
+from tests.faults.chain import COMPOSITE, PREPARE, write_chain
+from tests.faults.hook import VARIABLE
+from tests.workflows.clusters import TcpCluster, tcp_cluster
+from tests.workflows.corpora import Options, run
+from tests.workflows.forks import Command, forks
+
+OTHER_VERSION = "Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TcpCluster]:
+    with tcp_cluster(tmp_path_factory.mktemp("cluster"), workers=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, cluster: TcpCluster) -> Path:
+    """What undisturbed commands make."""
+    options = ("--scheduler", cluster.address)
+    return write_chain(tmp_path_factory.mktemp("chain"), *options, names=(PREPARE, COMPOSITE))
+
+
+@pytest.fixture
+def three(cluster: TcpCluster) -> Iterator[Options]:
+    """Options of a command that works on three workers; what a test killed is replaced."""
+    yield "--scheduler", cluster.address
+    cluster.add(3 - len(cluster.workers))
+    cluster.wait_for(3)
+
+
+def armed(moment: Moment, folder: Path) -> dict[str, str]:
+    """Return the environment of a worker that is to be struck."""
+    folder.mkdir()
+    fault = {"event": moment.event, "path": moment.path, "nth": moment.nth, "act": moment.act}
+    return {VARIABLE: json.dumps(fault | {"folder": str(folder)}), "PYTHONPATH": f"{HERE / 'site'}"}
+
+
+def prepared(folder: Path, out: Path, options: Options) -> tuple[object, ...]:
+    return *PREPARE.words(folder, out), *options
+
+
+def shards(out: Path) -> list[Path]:
+    return list(out.glob("record/c/*/0"))
+
+
+def when(sign: Path, command: Command) -> None:
+    """Wait for a file, or for the command's end."""
+    give_up = time.monotonic() + 120
+    while not sign.exists():
+        assert command.poll() is None, command.told
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+
+
+def test_a_worker_killed_in_mid_shard_loses_nothing(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    moment = Moment("os.rename", "/alpha/c/", act="kill")
+    (struck,) = cluster.add(variables=armed(moment, tmp_path / "event"))
+    for worker in cluster.workers[:2]:
+        cluster.kill(worker)
+    cluster.wait_for(2)
+    out = tmp_path / "people.zarr"
+    run(*prepared(folder, out, three))
+    assert struck.wait(10) == -signal.SIGKILL
+    cluster.workers.remove(struck)
+    assert PREPARE.is_same(folder, out)
+
+
+def test_a_nanny_that_dies_takes_its_worker_along_and_loses_nothing(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    (nanny,) = cluster.add(nanny=True)
+    for worker in cluster.workers[:3]:
+        cluster.kill(worker)
+    cluster.wait_for(1)
+    own = next(
+        each for each in psutil.Process(nanny.pid).children() if "spawn_main" in str(each.cmdline())
+    )
+    out = tmp_path / "people.zarr"
+    command = forks().start(prepared(folder, out, three))
+    when(out / "record/c/0/0", command)
+    cluster.kill(nanny)
+    own.wait(20)
+    cluster.add()
+    done = command.wait()
+    assert done.returncode == 0, done.stderr
+    assert PREPARE.is_same(folder, out)
+
+
+def test_a_scheduler_that_dies_is_a_line_and_the_next_run_carries_on(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    out = tmp_path / "people.zarr"
+    command = forks().start(prepared(folder, out, three))
+    when(out / "record/c/0/0", command)
+    cluster.kill(cluster.scheduler)
+    done = command.wait()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: the scheduler at {cluster.address} is gone: start it")
+    for worker in list(cluster.workers):
+        cluster.kill(worker)
+    cluster.start_scheduler()
+    cluster.add(3)
+    cluster.wait_for(3)
+    run(*prepared(folder, out, three))
+    assert PREPARE.is_same(folder, out)
+
+
+def test_a_worker_that_joins_late_works_along(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    for worker in cluster.workers[:2]:
+        cluster.kill(worker)
+    cluster.wait_for(1)
+    out = tmp_path / "train.zarr"
+    command = forks().start((*COMPOSITE.words(folder, out), *three))
+    when(out / "backgrounds/record/c/0/0", command)
+    cluster.add(2)
+    done = command.wait()
+    assert done.returncode == 0, done.stderr
+    assert COMPOSITE.is_same(folder, out)
+
+
+def test_a_worker_that_stops_and_wakes_again_loses_nothing(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    """What it had at hand may be done twice, by another and by itself."""
+    out = tmp_path / "people.zarr"
+    slow = psutil.Process(cluster.workers[0].pid)
+    ended = threading.Event()
+
+    def doze() -> None:
+        while not ended.wait(0.05):
+            slow.suspend()
+            ended.wait(0.4)
+            slow.resume()
+
+    dozing = threading.Thread(target=doze)
+    dozing.start()
+    try:
+        run(*prepared(folder, out, three))
+    finally:
+        ended.set()
+        dozing.join()
+    assert PREPARE.is_same(folder, out)
+
+
+def of_another_version(folder: Path) -> dict[str, str]:
+    """Return an environment in which NumPy says that it is another version."""
+    facts = folder / "numpy-0.0.1.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text(OTHER_VERSION)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+
+
+def test_a_worker_of_another_version_is_refused_with_both(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    (other,) = cluster.add(variables=of_another_version(tmp_path / "other"))
+    cluster.wait_for(4)
+    out = tmp_path / "people.zarr"
+    refused = run(*prepared(folder, out, three), code=1).stderr
+    assert "has numpy 0.0.1 (here " in refused
+    assert "install the same versions on all machines" in refused
+    cluster.kill(other)
+    cluster.wait_for(3)
+    run(*prepared(folder, out, three))
+    assert PREPARE.is_same(folder, out)
+
+
+def test_a_worker_of_another_version_that_joins_late_writes_nothing(
+    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+) -> None:
+    out = tmp_path / "people.zarr"
+    command = forks().start(prepared(folder, out, three))
+    when(out / "zarr.json", command)
+    (other,) = cluster.add(variables=of_another_version(tmp_path / "other"))
+    done = command.wait()
+    cluster.kill(other)
+    cluster.wait_for(3)
+    if done.returncode:  # it came in time to be given something to do
+        assert "a worker has numpy 0.0.1 (here " in done.stderr
+        run(*prepared(folder, out, three))
+    assert PREPARE.is_same(folder, out)
+    assert all_files(out) == all_files(folder / "people.zarr")
