@@ -1,6 +1,7 @@
 """Picture grids of a training run: what the nets make of the same few samples, step after step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -111,6 +112,16 @@ def thumbnail(pixels: NDArray[np.uint8], side: int = 192) -> NDArray[np.uint8]:
 def write_grid(path: Path, rows: Sequence[PictureRow]) -> None:
     """Write the picture grid of some samples as a PNG that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with appearing(path) as partial:
+        Image.fromarray(picture_grid(rows)).save(partial, format="PNG")
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Yield a file beside a path to write to, which is moved there once it is whole."""
     partial = path.with_name(f".{path.name}.partial")
-    Image.fromarray(picture_grid(rows)).save(partial, format="PNG")
-    partial.replace(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -88,8 +88,19 @@ def locked(place: Location, command: str, *, inside: bool = False) -> Iterator[H
         hold = _held_here(place, file, own)
     else:
         hold = _held_there(place, own)
-    with hold as before:
+    with hold as before, _named(place):
         yield before
+
+
+@contextmanager
+def _named(place: Location) -> Iterator[None]:
+    """Say of a disk's error that names no file where it was: what is full names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(place)) from error
 
 
 @contextmanager

@@ -241,8 +241,12 @@ def _create(path: Location, create: Callable[[Location], object]) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     shutil.rmtree(path.with_name(f".{path.name}.old"), ignore_errors=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    create(partial)
-    partial.rename(path)
+    try:
+        create(partial)
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def _create_there(path: Location, create: Callable[[Location], object]) -> None:

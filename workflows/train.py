@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from shm.datasets.composites.store import CompositeStore
+from shm.datasets.files import write_bytes
 from shm.datasets.group import Access
 from shm.datasets.opening import Samples, open_samples, slots_of_split
 from shm.datasets.storage.cached import CacheConfig
@@ -171,9 +172,7 @@ def _together(ranks: Ranks, device: torch.device, config: TrainConfig) -> str:
 
 def write_config(run: Path, config: TrainConfig) -> None:
     """Write the effective configuration as a recipe, ``config.toml``."""
-    partial = run / ".config.toml.partial"
-    partial.write_text(to_toml(config), encoding="utf-8")
-    partial.replace(run / "config.toml")
+    write_bytes(run / "config.toml", to_toml(config).encode())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

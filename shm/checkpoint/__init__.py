@@ -7,6 +7,7 @@ next, and what it no longer names is deleted last. A kill at any moment leaves t
 the new one, whole. Nothing that could run code is ever unpickled.
 """
 
+import errno
 import hashlib
 import io
 import pickle
@@ -85,6 +86,8 @@ def save(
     ------
     CheckpointError
         The name is another, or the disk refuses.
+    OSError
+        The disk is full.
     """
     if name not in NAMES:
         raise CheckpointError(f"a checkpoint is called {' or '.join(NAMES)}, not {name!r}")
@@ -109,6 +112,8 @@ def save(
         write_pointer(folder / f"{name}.json", pointer)
         remove_leftovers(folder, name)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # which goes on when there is room
+            raise type(error)(error.errno, error.strerror, str(folder / file)) from error
         raise CheckpointError(f"{folder}: {name} can't be written ({brief(error)})") from error
     return folder / file
 

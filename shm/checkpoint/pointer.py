@@ -149,11 +149,14 @@ def remove_leftovers(folder: Path, name: str) -> None:
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file that is on the disk, whole, before it has its name."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     # The folder too: after a power cut a name must not be there without what it was given after.
     folder = os.open(path.parent, os.O_RDONLY)
     try:

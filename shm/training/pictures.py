@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from shm.pictures import PictureRow, alpha_of_first_row, write_grid
+from shm.pictures import PictureRow, alpha_of_first_row, appearing, write_grid
 from shm.training.log import read_log
 
 NO_LOSSES = ("gradient_norm", "overflow")
@@ -56,9 +56,8 @@ def draw_losses(folder: Path) -> None:
         sads.plot([record["step"] for record in judged], values, marker="o", label=region)
     sads.set(title="SAD of the validation samples / 1000", xlabel="step", ylim=(0, None))
     sads.legend()
-    partial = folder / ".losses.png.partial"
-    figure.savefig(partial, format="png", dpi=100)
-    partial.replace(folder / "losses.png")
+    with appearing(folder / "losses.png") as partial:
+        figure.savefig(partial, format="png", dpi=100)
 
 
 def _step_of(path: Path) -> int:
@@ -70,9 +69,8 @@ def _write_animation(path: Path, grids: Sequence[Path]) -> None:
     for grid in grids:
         with Image.open(grid) as picture:
             frames.append(Image.fromarray(alpha_of_first_row(np.asarray(picture))))
-    partial = path.with_name(f".{path.name}.partial")
     shown = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
-    frames[0].save(
-        partial, format="GIF", save_all=True, append_images=frames[1:], duration=shown, loop=0
-    )
-    partial.replace(path)
+    with appearing(path) as partial:
+        frames[0].save(
+            partial, format="GIF", save_all=True, append_images=frames[1:], duration=shown, loop=0
+        )
