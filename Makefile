@@ -42,7 +42,8 @@ bench: $(VENV)/ready  ## Measure each promise against its peers
 golden: $(VENV)/ready  ## Write the golden loss curves anew (see CONTRIBUTING.md)
 	SHM_RENEW_GOLDEN=1 $(BIN)/python -m pytest tests/shm/training/test_golden.py
 
-soak: $(VENV)/ready  ## Kill every command many times over, and harm what they made
+soak: $(VENV)/ready  ## Kill every command many times over, starve it, and harm what it made
+	$(BIN)/python -m pytest -m long tests/faults
 	$(BIN)/python -m tests.faults.soak --kills $(KILLS) --minutes $(MINUTES)
 	$(BIN)/python -m tests.faults.damage --count $(KILLS)
 

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and their hashes."""
 
+import errno
 import hashlib
 import io
 import os
@@ -39,6 +40,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that a disk is full, or that a quota is used up."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def signature(path: Path) -> Signature:

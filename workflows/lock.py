@@ -1,6 +1,5 @@
 """One command at a time on one place; who comes second is told who was first."""
 
-import errno
 import json
 import os
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from upath import UPath
 
+from shm.datasets.files import is_full
 from shm.datasets.storage.location import Location
 from shm.datasets.storage.remote import RemoteStorage
 from shm.pipeline.errors import ShmError
@@ -113,7 +113,7 @@ def _held_here(place: Path, file: Path, own: Holder) -> Iterator[Holder | None]:
     except Timeout:
         raise _busy(place, _holder(_content(file))) from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise
         told = f"{place}: can't be written to ({error.strerror}): name another place"
         raise PlaceError(told) from error

@@ -18,11 +18,6 @@ TRAINING = (
 )
 
 
-def stored(folder: Path) -> dict[str, bytes]:
-    """Return what two stores of the same samples have the same of: all but their histories."""
-    return all_files(folder)
-
-
 def trained(folder: Path) -> dict[str, bytes]:
     """Return what two runs of the same training have the same of: weights, states, losses."""
     found = {
@@ -37,9 +32,9 @@ def trained(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def exported(folder: Path) -> dict[str, bytes]:
-    """Return the files of an export, and what it says of itself."""
-    return all_files(folder)
+def predicted(folder: Path) -> dict[str, bytes]:
+    """Return the results of predictions; their record has times of files."""
+    return {name: each for name, each in all_files(folder).items() if not name.startswith(".")}
 
 
 @dataclass(frozen=True)
@@ -55,19 +50,22 @@ class Attacked:
         What the undisturbed result is called, in the folder of the chain.
     read : callable
         Reads of a result what must be the same.
-    sound : bool
-        Whether the result is a store that ``verify`` judges.
+    store : bool
+        Whether the result is a store, that ``verify`` judges.
+    dask : bool
+        Whether it works on Dask.
     """
 
     name: str
     words: Callable[[Path, Path], Options]
     result: str
-    read: Callable[[Path], dict[str, bytes]] = stored
-    sound: bool = True
+    read: Callable[[Path], dict[str, bytes]] = all_files
+    store: bool = True
+    dask: bool = True
 
     def is_same(self, folder: Path, out: Path) -> bool:
         """Return whether a result is the undisturbed one, and sound."""
-        if self.sound:
+        if self.store:
             run("shm-data", "verify", out)
         return self.read(out) == self.read(folder / self.result)
 
@@ -97,15 +95,33 @@ def _train(folder: Path, out: Path) -> Options:
     return "shm", "train", folder / "train.zarr", "--run", out, *TRAINING
 
 
+def _sample(_: Path, out: Path) -> Options:
+    return "shm-data", "sample", out, "--people", 6, "--size", 64
+
+
+def _predict(folder: Path, out: Path) -> Options:
+    photos = folder / "exported" / "image" / "p000*.png"
+    return "shm", "predict", folder / "run", photos, "-o", out, "--alpha", "--cutout"
+
+
+def _net_files(folder: Path, out: Path) -> Options:
+    return "shm", "export", folder / "run" / "tnet", out, "--format", "onnx"
+
+
 PREPARE = Attacked("prepare", _prepare, "people.zarr")
 COMPOSITE = Attacked("composite", _composite, "train.zarr")
 LAZY = Attacked("composite --lazy", _lazy, "lazy.zarr")
 MATERIALISE = Attacked("materialise", _materialise, "train.zarr")
-EXPORT = Attacked("export", _export, "exported", exported, sound=False)
-TRAIN = Attacked("train", _train, "run", trained, sound=False)
+EXPORT = Attacked("export", _export, "exported", store=False, dask=False)
+TRAIN = Attacked("train", _train, "run", trained, store=False, dask=False)
+SAMPLE = Attacked("sample", _sample, "sample", store=False)
+PREDICT = Attacked("predict", _predict, "predicted", predicted, store=False, dask=False)
+NET_FILES = Attacked("export of nets", _net_files, "nets", store=False, dask=False)
 
 CHAIN = (PREPARE, COMPOSITE, LAZY, MATERIALISE, EXPORT, TRAIN)
 """In the order in which each has what it is made from."""
+
+ALL = (*CHAIN, SAMPLE, PREDICT, NET_FILES)
 
 
 def write_chain(folder: Path, *more: object, names: tuple[Attacked, ...] = CHAIN) -> Path:
@@ -116,6 +132,5 @@ def write_chain(folder: Path, *more: object, names: tuple[Attacked, ...] = CHAIN
     for each in names:
         out = folder / each.result
         if not out.exists():
-            dask = () if each in (EXPORT, TRAIN) else more
-            run(*each.words(folder, out), *dask)
+            run(*each.words(folder, out), *(more if each.dask else ()))
     return folder

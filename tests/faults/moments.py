@@ -1,7 +1,16 @@
 """Moments of each command at which it hurts most to be killed."""
 
 from tests.faults.attacks import Moment
-from tests.faults.chain import COMPOSITE, EXPORT, LAZY, MATERIALISE, PREPARE, TRAIN, Attacked
+from tests.faults.chain import (
+    COMPOSITE,
+    EXPORT,
+    LAZY,
+    MATERIALISE,
+    PREDICT,
+    PREPARE,
+    TRAIN,
+    Attacked,
+)
 
 RENAME, OPEN, REMOVE = "os.rename", "open", "os.remove"
 
@@ -44,6 +53,10 @@ MOMENTS: dict[Attacked, dict[str, Moment]] = {
     EXPORT: {
         "before its note": Moment(RENAME, r"\.shm-export\.json$"),
         "in a file": Moment(RENAME, r"/trimap/.*\.png$", 40),
+    },
+    PREDICT: {
+        "before its record": Moment(RENAME, r"shm-predict\.jsonl$"),
+        "between a result and its line": Moment(RENAME, r"cutout/p0004\.png$"),
     },
     TRAIN: {
         "before the run's recipe": Moment(RENAME, r"config\.toml$"),

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.attacks import KINDS, after, at, under
-from tests.faults.chain import CHAIN, EXPORT, TRAIN, Attacked, write_chain
+from tests.faults.chain import CHAIN, PREDICT, Attacked, write_chain
 from tests.faults.moments import MOMENTS
 from tests.workflows.corpora import Options, run
 
-ALONE = (EXPORT, TRAIN)
-"""Commands that use no Dask, and so have no workers to be killed."""
+SOAKED = (*CHAIN, PREDICT)
 
 
 @dataclass
@@ -46,10 +45,10 @@ class Tally:
 
 def plan(chance: random.Random) -> Iterator[tuple[Attacked, str]]:
     """Yield attacks without end: each command in turn, its moments and the kinds of kills."""
-    moments = {each: list(MOMENTS[each]) for each in CHAIN}
+    moments = {each: list(MOMENTS[each]) for each in SOAKED}
     while True:
-        for each in CHAIN:
-            kinds = [kind for kind in KINDS if each not in ALONE or "worker" not in kind]
+        for each in SOAKED:
+            kinds = [kind for kind in KINDS if each.dask or "worker" not in kind]
             pool = moments[each] or list(MOMENTS[each])
             moments[each] = pool
             yield each, pool.pop(chance.randrange(len(pool)))
@@ -71,7 +70,7 @@ def soak(kills: int, limit: float, seed: int, workers: int) -> Tally:
     tally = Tally()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        folder = write_chain(Path(name) / "chain", "--workers", workers)
+        folder = write_chain(Path(name) / "chain", "--workers", workers, names=SOAKED)
         lasts: dict[Attacked, float] = {}
         for each, kind in plan(chance):
             if tally.struck.total() >= kills or time.monotonic() - began > limit:
@@ -79,7 +78,7 @@ def soak(kills: int, limit: float, seed: int, workers: int) -> Tally:
             out = Path(name) / "out" / each.result
             shutil.rmtree(out.parent, ignore_errors=True)
             out.parent.mkdir()
-            dask = () if each in ALONE else ("--workers", workers)
+            dask = ("--workers", workers) if each.dask else ()
             words = (*each.words(folder, out), *dask)
             if each not in lasts:
                 start = time.monotonic()

@@ -82,6 +82,7 @@ def test_a_worker_killed_in_mid_shard_loses_nothing(
     assert PREPARE.is_same(folder, out)
 
 
+@pytest.mark.long
 def test_a_nanny_that_dies_takes_its_worker_along_and_loses_nothing(
     folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_scheduler_that_dies_is_a_line_and_the_next_run_carries_on(
     assert PREPARE.is_same(folder, out)
 
 
+@pytest.mark.long
 def test_a_worker_that_joins_late_works_along(
     folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_worker_that_joins_late_works_along(
     assert COMPOSITE.is_same(folder, out)
 
 
+@pytest.mark.long
 def test_a_worker_that_stops_and_wakes_again_loses_nothing(
     folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
@@ -186,6 +189,7 @@ def test_a_worker_of_another_version_is_refused_with_both(
     assert PREPARE.is_same(folder, out)
 
 
+@pytest.mark.long
 def test_a_worker_of_another_version_that_joins_late_writes_nothing(
     folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:

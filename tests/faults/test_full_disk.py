@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chain import (
-    CHAIN,
-    EXPORT,
-    TRAIN,
-    Attacked,
-    write_chain,
-)
+from tests.faults.chain import ALL, CHAIN, NET_FILES, Attacked, write_chain
 from tests.faults.disks import small_disk, taken
 from tests.workflows.corpora import Options, run
 
@@ -21,15 +15,26 @@ ROOM = 2**22
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
     """What undisturbed commands make."""
-    return write_chain(tmp_path_factory.mktemp("chain"), *there)
+    return write_chain(tmp_path_factory.mktemp("chain"), *there, names=CHAIN)
 
 
-@pytest.mark.parametrize("attacked", CHAIN, ids=[each.name for each in CHAIN])
+LONG = (NET_FILES,)
+
+
+@pytest.mark.parametrize(
+    "attacked",
+    [
+        pytest.param(each, id=each.name, marks=pytest.mark.long if each in LONG else ())
+        for each in ALL
+    ],
+)
 def test_a_full_disk_is_a_line_and_the_command_goes_on_when_there_is_room(
     folder: Path, tmp_path: Path, there: Options, attacked: Attacked
 ) -> None:
+    if not (folder / attacked.result).exists():
+        run(*attacked.words(folder, folder / attacked.result))
     needed = taken(folder / attacked.result)
-    dask = there if attacked not in (EXPORT, TRAIN) else ()
+    dask = there if attacked.dask else ()
     with small_disk(tmp_path / "disk", ROOM + needed) as disk:
         out = disk.folder / attacked.result
         words = (*attacked.words(folder, out), *dask)

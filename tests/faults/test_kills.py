@@ -51,10 +51,10 @@ def test_killed_at_the_worst_moment_it_makes_the_same_bytes(
 ) -> None:
     out = tmp_path / attacked.result
     words = attacked.words(folder, out)
-    dask = attacked not in (EXPORT, TRAIN)
-    came, _ = at(MOMENTS[attacked][moment], (*words, *(ALONE if dask else ())), tmp_path / "event")
+    alone, ready = (ALONE, there) if attacked.dask else ((), ())
+    came, _ = at(MOMENTS[attacked][moment], (*words, *alone), tmp_path / "event")
     assert came
-    run(*words, *(there if dask else ()))
+    run(*words, *ready)
     assert attacked.is_same(folder, out)
 
 

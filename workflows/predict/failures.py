@@ -1,10 +1,10 @@
 """What could not be done, and why, in a line."""
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from shm.datasets.files import is_full
 from shm.pipeline.errors import ShmError
 
 Fail: TypeAlias = Callable[[str, str], None]
@@ -20,13 +20,19 @@ class Failure:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why something failed, with the cure, in a line."""
+    """Return why something failed, with the cure, in a line.
+
+    Raises
+    ------
+    OSError
+        The disk is full: no other source would fare better.
+    """
+    if is_full(error):
+        raise error
     if isinstance(error, ShmError):
         return str(error)
     if isinstance(error, MemoryError):
         return "it does not fit in memory: give --max-side, or smaller tiles"
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "No space left on device: make room where --out is, and run the same command again"
     if isinstance(error, RuntimeError):  # what a device says
         return " ".join(str(error).split())[:200]
     file = getattr(error, "filename", None)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from shm.datasets.files import remove_partials, signature, write_bytes
+from shm.datasets.files import is_full, remove_partials, signature, write_bytes
 from shm.workflows.predict.sources import PredictError
 
 FILE = ".shm-predict.jsonl"
@@ -58,7 +58,7 @@ class Finished:
                 remove_partials(folder, deep=False)
             self._file: IO[str] = file.open("a", encoding="utf-8")
         except OSError as error:
-            if isinstance(error, PredictError):
+            if isinstance(error, PredictError) or is_full(error):
                 raise
             raise PredictError(
                 f"{target}: results can't be written there ({error.strerror})"
