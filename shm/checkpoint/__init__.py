@@ -1,18 +1,14 @@
-"""What a run leaves behind: weights as safetensors, and the state of training beside them.
+"""What a run leaves behind: weights, and the state of training beside them, both as safetensors.
 
 A folder has a pointer a name (``best.json``, ``last.json``) that names one file of weights and,
 where training can go on from it, one of state, each with its SHA-256. Files are called by their
 content, so none is ever overwritten by another: they are written first, the pointer is replaced
 next, and what it no longer names is deleted last. A kill at any moment leaves the old checkpoint or
-the new one, whole. Nothing that could run code is ever unpickled.
+the new one, whole. Nothing in them can run code: see `shm.checkpoint.state`.
 """
 
 import errno
 import hashlib
-import io
-import pickle
-import sys
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,6 @@ from torch import Tensor, nn
 
 from shm.checkpoint.metadata import Metadata, read_metadata, with_metadata
 from shm.checkpoint.pointer import (
-    FORMAT,
     NAMES,
     CheckpointError,
     Pointer,
@@ -36,6 +31,7 @@ from shm.checkpoint.pointer import (
     write_durably,
     write_pointer,
 )
+from shm.checkpoint.state import SUFFIX, StateError, decode_state, encode_state
 from shm.models import MattingModel, build_model
 
 __all__ = [
@@ -78,14 +74,14 @@ def save(
     weights : dict of tensors
     metadata : Metadata
     state : dict, optional
-        Tensors and plain values that training goes on from.
+        Tensors and plain values that training goes on from, as `encode_state` takes them.
     keep : int
         How many of the newest checkpoints to keep; older ones have pointers ``step-00000100.json``.
 
     Raises
     ------
     CheckpointError
-        The name is another, or the disk refuses.
+        The name is another, the state holds what is no plain value, or the disk refuses.
     OSError
         The disk is full.
     """
@@ -98,8 +94,8 @@ def save(
     files = {file: content}
     state_file = None
     if state is not None:
-        content = _pickled({"format": FORMAT, "weights": digest, "state": dict(state)})
-        state_file = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.state.pt"
+        content = encode_state(digest, dict(state))
+        state_file = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}{SUFFIX}"
         files[state_file] = content
     digests = {each: hashlib.sha256(content).hexdigest() for each, content in files.items()}
     try:
@@ -148,6 +144,11 @@ def resolve(path: Path, prefer: str = "best") -> Path:
             raise CheckpointError(
                 f"{path}: not a .safetensors file; other formats can run code when they are "
                 "loaded, and never are"
+            )
+        if path.name.endswith(SUFFIX):
+            raise CheckpointError(
+                f"{path}: the state of training, not weights: give the file of weights beside it, "
+                "or their folder"
             )
         return path
     if not path.is_dir():
@@ -204,21 +205,22 @@ def load_state(path: Path) -> dict[str, Any]:
     if pointer is None or pointer.state is None:
         raise CheckpointError(f"{path}: has no state beside it to go on from")
     file = path.with_name(pointer.state)
+    if not file.name.endswith(SUFFIX):
+        raise CheckpointError(
+            f"{file}: a state of an earlier format, which could run code and is not loaded: "
+            "delete the phase's folder to train it anew, or use the version that wrote it"
+        )
     try:
         content = file.read_bytes()
         pointer.check(file, content)
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        belongs, state = found["weights"], found["state"]
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{file}: holds more than tensors and plain values, which could run code, and was not "
-            "loaded"
-        ) from error
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        belongs, state = decode_state(content)
+    except StateError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    except OSError as error:
         raise CheckpointError(f"{file}: damaged ({brief(error)})") from error
     if belongs != pointer.sha256.get(path.name):
         raise CheckpointError(f"{file}: belongs to other weights than {path.name}")
-    return dict(state)
+    return state
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> MattingModel:
@@ -264,20 +266,3 @@ def put_weights(net: nn.Module, weights: Mapping[str, Tensor], source: str) -> N
             f"{min(differing)}"
         )
     net.load_state_dict(dict(weights))
-
-
-def _pickled(state: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(_interned(state), buffer)
-    return buffer.getvalue()
-
-
-def _interned(value: Any) -> Any:  # noqa: ANN401
-    """Make equal strings one object: a pickle says of each whether it is an earlier one."""
-    if isinstance(value, str):
-        return sys.intern(str(value))
-    if type(value) in (dict, OrderedDict):
-        return {_interned(key): _interned(each) for key, each in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_interned(each) for each in value)
-    return value

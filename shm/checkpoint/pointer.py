@@ -140,7 +140,7 @@ def remove_leftovers(folder: Path, name: str) -> None:
         for partial in folder.glob(f".{OLDER}*.json.partial"):
             partial.unlink(missing_ok=True)
     kept = {file for path in pointers for file in read_pointer(path).sha256}
-    for pattern in (f"{name}-*.safetensors", f"{name}-*.state.pt", f".{name}[-.]*.partial"):
+    for pattern in (f"{name}-*.safetensors", f".{name}[-.]*.partial"):
         for file in folder.glob(pattern):
             if file.name not in kept:
                 file.unlink(missing_ok=True)

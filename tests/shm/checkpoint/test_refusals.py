@@ -37,7 +37,7 @@ def test_a_flipped_bit_is_noticed_in_either_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not those that were written"):
         load_weights(file)
     write(tmp_path / "state")
-    state = next((tmp_path / "state").glob("*.state.pt"))
+    state = next((tmp_path / "state").glob("*.state.safetensors"))
     damage(state, state.stat().st_size // 2)
     with pytest.raises(CheckpointError, match="not those that were written"):
         load_state(tmp_path / "state")
@@ -76,6 +76,20 @@ def test_a_state_that_could_run_code_is_refused_even_with_its_own_digest(tmp_pat
     with pytest.raises(CheckpointError, match="could run code"):
         load_state(file)
     assert not sprung.exists()
+
+
+def test_a_pickled_state_of_before_is_not_read_and_the_cures_are_named(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    file = write(tmp_path)
+    pointer = json.loads((tmp_path / "last.json").read_text())
+    state = tmp_path / "last-00000040-0123456789ab.state.pt"
+    torch.save({"weights": "", "state": Trap(sprung)}, state)
+    pointer["sha256"][state.name] = hashlib.sha256(state.read_bytes()).hexdigest()
+    (tmp_path / "last.json").write_text(json.dumps(pointer | {"state": state.name}))
+    with pytest.raises(CheckpointError, match=r"earlier format.*delete .* or use the version"):
+        load_state(file)
+    assert not sprung.exists()
+    assert load_weights(file)[1] == METADATA
 
 
 def test_the_state_of_other_weights_is_refused(tmp_path: Path) -> None:

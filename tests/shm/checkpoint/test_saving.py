@@ -96,7 +96,7 @@ def test_as_many_of_the_newest_are_kept_as_was_asked(tmp_path: Path) -> None:
 
     def kept() -> list[int]:
         older = [read_metadata(resolve(p)).step for p in sorted(tmp_path.glob("step-*.json"))]
-        assert len(list(tmp_path.glob("*.safetensors"))) == len(older) + 1
+        assert len(list(tmp_path.glob("*.safetensors"))) == 2 * (len(older) + 1)
         return [*older, step_of(tmp_path, "last")]
 
     for step in (1, 2, 3, 4):
@@ -166,7 +166,7 @@ def test_leftovers_of_a_kill_are_removed_and_nothing_else(tmp_path: Path) -> Non
     kept = set(tmp_path.iterdir())
     for name in (
         "last-00000039-0123456789ab.safetensors",
-        "last-00000039-0123456789ab.state.pt",
+        "last-00000039-0123456789ab.state.safetensors",
         ".last-00000041-0123456789ab.safetensors.partial",
         ".last.json.partial",
     ):
@@ -196,6 +196,12 @@ def test_a_path_means_a_file_a_pointer_a_phase_or_the_runs_end_to_end_phase(tmp_
     assert resolve(run, prefer="last") == resolve(phase / "last.json") == last
     refined = write(tmp_path / "dim" / "stage-3", "best")
     assert resolve(tmp_path / "dim") == refined
+
+
+def test_a_file_of_state_is_never_taken_for_weights(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(CheckpointError, match="the state of training, not weights"):
+        resolve(next(tmp_path.glob("*.state.safetensors")))
 
 
 def test_a_path_without_a_checkpoint_is_refused_with_what_there_is(tmp_path: Path) -> None:

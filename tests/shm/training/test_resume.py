@@ -82,7 +82,7 @@ def test_all_that_a_step_changes_is_resumed(
     assert curve(resumed.folder) == curve(undisturbed.folder)
     for name in ("last", "best"):
         assert same(weights(resumed.folder, name), weights(undisturbed.folder, name))
-    files = [next(f.folder.glob("last-*.state.pt")).name for f in (resumed, undisturbed)]
+    files = [next(f.folder.glob("last-*.state.safetensors")).name for f in (resumed, undisturbed)]
     assert files[0] == files[1]  # called by its content
 
 
@@ -180,7 +180,10 @@ def test_a_kill_after_the_last_checkpoint_leaves_nothing_for_ever(tmp_path: Path
     folder = train(Phase.MNET, tmp_path, config).folder
     undisturbed = {path.name for path in folder.iterdir()}
     (folder / "losses.png").unlink()
-    for name in ("last-00000004-0123456789ab.state.pt", "best-00000003-0123456789ab.safetensors"):
+    for name in (
+        "last-00000004-0123456789ab.state.safetensors",
+        "best-00000003-0123456789ab.safetensors",
+    ):
         (folder / name).touch()
     train(Phase.MNET, tmp_path, config)
     assert {path.name for path in folder.iterdir()} == undisturbed
