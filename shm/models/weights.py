@@ -1,6 +1,6 @@
 """Starting an encoder from pretrained weights, or saying plainly that it can't be done."""
 
-import pickle
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,9 @@ def load_encoder(
     backbone : Backbone, optional
         None where the net is of no published shape.
     weights : str or Path
-        ``"imagenet"``, ``"scratch"`` or a local file: ``.safetensors``, or what ``torch.save`` made
-        of a dictionary of tensors. Never unpickled beyond that.
+        ``"imagenet"``, ``"scratch"`` or a local ``.safetensors`` file. What ``torch.save`` made is
+        a pickle, and refused. The published ImageNet weights are such files, too: torchvision reads
+        them, as weights only, and only where their SHA-256 begins as their name says.
 
     Raises
     ------
@@ -86,7 +87,10 @@ def _without_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _cures(backbone: Backbone) -> str:
-    return f"give a local file of {backbone.name}'s weights, or {SCRATCH!r} to start without"
+    return (
+        f"give a local file of {backbone.name}'s weights (.safetensors), or {SCRATCH!r} to start "
+        "without"
+    )
 
 
 def _one_line(error: Exception) -> str:
@@ -101,10 +105,13 @@ def _imagenet(name: str, backbone: Backbone) -> Mapping[str, Tensor]:
             f"{name}: there are no ImageNet weights for {backbone.name}: {_cures(backbone)}"
         )
     try:
+        _check_downloaded(name, published.url, backbone)
         state: Mapping[str, Tensor] = published.get_state_dict(
             progress=False, check_hash=True, map_location="cpu", weights_only=True
         )
-    except (*_UNREADABLE, pickle.UnpicklingError) as error:
+    except WeightsError:
+        raise
+    except _UNREADABLE as error:
         raise WeightsError(
             f"{name}: its ImageNet weights can't be had from {published.url} "
             f"({_one_line(error)}): {_cures(backbone)}"
@@ -112,26 +119,36 @@ def _imagenet(name: str, backbone: Backbone) -> Mapping[str, Tensor]:
     return state
 
 
+def _check_downloaded(name: str, url: str, backbone: Backbone) -> None:
+    """Refuse a file of an earlier download that is not the published one: torchvision trusts it."""
+    path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[-1])
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(path.stem.rsplit("-", 1)[-1]):
+        raise WeightsError(
+            f"{name}: {path} is damaged, or not what {url} has, and was not loaded: delete it, or "
+            f"{_cures(backbone)}"
+        )
+
+
 def _read(name: str, path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"{name}: {path} is no file: {_cures(backbone)}")
-    try:
-        if path.suffix == ".safetensors":
-            tensors: Mapping[str, Tensor] = load_file(path)
-            return tensors
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    if path.suffix != ".safetensors":
         raise WeightsError(
-            f"{name}: {path} holds more than tensors, which could run code, and was not loaded: "
-            f"save the state_dict alone, or {_cures(backbone)}"
-        ) from error
+            f"{name}: {path} is no .safetensors file; other formats can run code when they are "
+            "loaded, and never are: convert it where you trust it (safetensors.torch.save_file of "
+            f"its tensors), or {_cures(backbone)}"
+        )
+    try:
+        tensors: Mapping[str, Tensor] = load_file(path)
     except _UNREADABLE as error:
         raise WeightsError(
             f"{name}: {path} can't be read ({_one_line(error)}): {_cures(backbone)}"
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{name}: {path} is no dictionary of tensors: {_cures(backbone)}")
-    return state
+    return tensors
 
 
 def _fill(

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import vgg16
 
@@ -208,11 +209,11 @@ def test_vggs_weights_load_by_name_and_the_trimap_counts_for_nothing_at_first(
         if isinstance(layer, nn.Conv2d):
             layer.reset_parameters()
     state = {f"features.{name}": each for name, each in theirs.state_dict().items()}
-    torch.save({**state, "classifier.6.bias": torch.zeros(1000)}, tmp_path / "vgg16.pth")
+    save_file({**state, "classifier.6.bias": torch.zeros(1000)}, tmp_path / "vgg16.safetensors")
     config = ModelConfig(dim="dim")
     model = build_model(config)
     assert isinstance(model, DeepImageMatting)
-    report = load_encoders(model, config, {"dim": tmp_path / "vgg16.pth"})["dim"]
+    report = load_encoders(model, config, {"dim": tmp_path / "vgg16.safetensors"})["dim"]
     assert len(report.loaded) == 26
     assert report.unused == ("classifier.6.bias",)
     assert report.widened == (3, 4)

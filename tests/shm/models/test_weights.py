@@ -64,8 +64,8 @@ def test_the_first_six_channel_convolution_keeps_the_photos_weights_and_zeros_th
 def test_every_weight_of_the_file_stands_in_the_encoder(
     vgg: dict[str, Tensor], tmp_path: Path
 ) -> None:
-    torch.save(vgg, tmp_path / "vgg.pth")
-    net, report = start("vgg16-bn", str(tmp_path / "vgg.pth"))
+    save_file(vgg, tmp_path / "vgg.safetensors")
+    net, report = start("vgg16-bn", str(tmp_path / "vgg.safetensors"))
     own = net.get_submodule("encoder").state_dict()
     names = [n for n in own if not n.endswith("num_batches_tracked") and n != "0.weight"]
     assert {*report.loaded} == {f"encoder.{name}" for name in (*names, "0.weight")}
@@ -84,8 +84,9 @@ def test_a_photo_has_the_same_features_in_the_widened_encoder_as_in_torchvisions
     for layer in theirs:
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             layer.reset_parameters()
-    torch.save({f"features.{n}": t for n, t in theirs.state_dict().items()}, tmp_path / "vgg.pth")
-    net, _ = start("vgg16-bn", tmp_path / "vgg.pth")
+    state = {f"features.{n}": t for n, t in theirs.state_dict().items()}
+    save_file(state, tmp_path / "vgg.safetensors")
+    net, _ = start("vgg16-bn", tmp_path / "vgg.safetensors")
     photo, trimap = torch.randn(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
         here: Any = torch.cat([photo, trimap], 1)
@@ -105,8 +106,8 @@ def test_a_photo_has_the_same_features_in_the_widened_encoder_as_in_torchvisions
 )
 def test_a_tnet_starts_from_its_backbones_file(name: str, backbone: Any, tmp_path: Path) -> None:
     state = random_state(backbone())
-    torch.save(state, tmp_path / "backbone.pth")
-    net, report = start(name, tmp_path / "backbone.pth")
+    save_file(state, tmp_path / "backbone.safetensors")
+    net, report = start(name, tmp_path / "backbone.safetensors")
     own = net.get_submodule("encoder").state_dict()
     counted = [n for n in own if not n.endswith("num_batches_tracked")]
     assert len(counted) > 100
@@ -118,12 +119,12 @@ def test_a_tnet_starts_from_its_backbones_file(name: str, backbone: Any, tmp_pat
 def test_every_tensor_is_told_of_once_and_the_line_says_it_briefly(
     vgg: dict[str, Tensor], tmp_path: Path
 ) -> None:
-    torch.save(vgg, tmp_path / "vgg.pth")
-    net, report = start("vgg16-bn", tmp_path / "vgg.pth")
+    save_file(vgg, tmp_path / "vgg.safetensors")
+    net, report = start("vgg16-bn", tmp_path / "vgg.safetensors")
     own = [name for name in net.state_dict() if not name.endswith("num_batches_tracked")]
     assert sorted((*report.loaded, *report.fresh)) == sorted(own)
     assert str(report) == (
-        f"{len(report.loaded)} tensors from {tmp_path / 'vgg.pth'}; "
+        f"{len(report.loaded)} tensors from {tmp_path / 'vgg.safetensors'}; "
         "the first convolution widened from 3 to 6 channels; "
         f"{len(report.fresh)} start at random (decoder); "
         "1 of the source have no place here (classifier.6)"
@@ -133,9 +134,9 @@ def test_every_tensor_is_told_of_once_and_the_line_says_it_briefly(
 
 
 def test_of_a_part_the_line_names_what_was_left(tmp_path: Path) -> None:
-    torch.save(mobilenet_v2(weights=None).state_dict(), tmp_path / "mobilenet.pth")
-    _, report = start("mobilenetv2-unet-wide", tmp_path / "mobilenet.pth")
-    assert "no place here (features.18, classifier.1)" in str(report)
+    save_file(mobilenet_v2(weights=None).state_dict(), tmp_path / "mobilenet.safetensors")
+    _, report = start("mobilenetv2-unet-wide", tmp_path / "mobilenet.safetensors")
+    assert "no place here (classifier.1, features.18)" in str(report)
     assert "start at random (laterals, smooth, head)" in str(report)
 
 
@@ -144,7 +145,7 @@ def test_a_net_of_another_width_has_no_pretrained_encoder() -> None:
         config = ModelConfig(**chosen, width=0.25)  # type: ignore[arg-type]
         model = build_model(config)
         (kind,) = chosen
-        for weights in ("imagenet", Path("vgg.pth")):
+        for weights in ("imagenet", Path("vgg.safetensors")):
             with pytest.raises(WeightsError, match=r"of width 0\.25 .* 'scratch', or set width 1"):
                 load_encoders(model, config, {kind: weights})
         assert load_encoders(model, config, {kind: "scratch"})[kind].loaded == ()
@@ -162,9 +163,9 @@ def test_a_file_that_lacks_some_of_the_weights_is_refused(
     vgg: dict[str, Tensor], tmp_path: Path
 ) -> None:
     lacking = {name: t for name, t in vgg.items() if not name.startswith("features.40.")}
-    torch.save(lacking, tmp_path / "vgg.pth")
+    save_file(lacking, tmp_path / "vgg.safetensors")
     with pytest.raises(WeightsError, match=r"lacks 2 of the encoder's weights, first 40\.weight"):
-        start("vgg16-bn", tmp_path / "vgg.pth")
+        start("vgg16-bn", tmp_path / "vgg.safetensors")
 
 
 def test_from_scratch_nothing_is_loaded() -> None:
@@ -177,13 +178,13 @@ def test_from_scratch_nothing_is_loaded() -> None:
 
 
 def test_weights_of_another_net_are_refused(vgg: dict[str, Tensor], tmp_path: Path) -> None:
-    torch.save(vgg, tmp_path / "vgg.pth")
+    save_file(vgg, tmp_path / "vgg.safetensors")
     with pytest.raises(WeightsError, match="no weight of resnet18"):
-        start("pspnet18", tmp_path / "vgg.pth")
+        start("pspnet18", tmp_path / "vgg.safetensors")
     wide = random_state(mobilenet_v2(weights=None))
-    torch.save(wide, tmp_path / "wide.pth")
+    save_file(wide, tmp_path / "wide.safetensors")
     with pytest.raises(WeightsError, match=r"of another net: give a local file of mobilenet_v2 of"):
-        start("mobilenetv2-unet", tmp_path / "wide.pth")
+        start("mobilenetv2-unet", tmp_path / "wide.safetensors")
 
 
 def test_imagenet_weights_that_do_not_exist_are_refused_with_the_cures() -> None:
@@ -232,24 +233,35 @@ def test_a_file_that_could_run_code_is_refused_and_never_run(tmp_path: Path) -> 
     assert not sprung.exists()
 
 
-@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-def test_a_missing_empty_or_cut_file_is_refused(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"weights.{suffix}"
+def test_a_pickle_of_nothing_but_tensors_is_refused_with_the_way_to_convert_it(
+    tmp_path: Path,
+) -> None:
+    torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "vgg.pth")
+    with pytest.raises(WeightsError, match=r"vgg\.pth is no .safetensors file.*save_file"):
+        start("vgg16-bn", tmp_path / "vgg.pth")
+
+
+def test_an_earlier_download_that_is_not_the_published_file_is_refused_and_never_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sprung = tmp_path / "sprung"
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    file = tmp_path / "hub" / "checkpoints" / "vgg16_bn-6c64b313.pth"
+    file.parent.mkdir(parents=True)
+    torch.save({"features.0.weight": Trap(sprung)}, file)
+    with pytest.raises(WeightsError, match=r"6c64b313\.pth is damaged, or not what .* delete it"):
+        start("vgg16-bn", "imagenet")
+    assert not sprung.exists()
+
+
+def test_a_missing_empty_or_cut_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
     with pytest.raises(WeightsError, match="is no file"):
         start("mobilenetv2-unet", path)
     path.touch()
     with pytest.raises(WeightsError, match=r"mobilenetv2-unet: .*read"):
         start("mobilenetv2-unet", path)
-    if suffix == "pth":
-        torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
-    else:
-        save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
+    save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(WeightsError, match=r"mobilenetv2-unet: .*read"):
         start("mobilenetv2-unet", path)
-
-
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    torch.save({"state_dict": {"epoch": 3}}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match="no dictionary of tensors"):
-        start("mobilenetv2-unet", tmp_path / "other.pth")
