@@ -54,7 +54,8 @@ def _composition(about: Mapping[str, Any]) -> str:
     what = "photos of people with an alpha matte, a trimap and clean foreground colours"
     if about["kind"] == "composited":
         backgrounds = len(about["backgrounds"])
-        what = f"composites, {about['form']}, of {about['groups']} people on {backgrounds} photos"
+        people = f"{about['groups']} people on {backgrounds} photos"
+        what = f"composites, {_plain(about['form'])}, of {people}"
     side = about["canvas"]
     return (
         f"{about['samples']} {what}. No side is longer than {side} pixels. "
@@ -65,16 +66,18 @@ def _composition(about: Mapping[str, Any]) -> str:
 def _origin(store: Samples, about: Mapping[str, Any]) -> str:
     if not isinstance(store, CompositeStore):
         corpus = about["corpus"]
-        origin = f"The raw corpus {_plain(corpus['name'])}, read as {corpus['layout']}."
+        name, layout = (_plain(corpus.get(each, "unknown")) for each in ("name", "layout"))
+        origin = f"The raw corpus {name}, read as {layout}."
         return f"## Sources\n\n{origin}"
     people = about["people"]
     used = {background["id"] for background in about["backgrounds"]}
     scenes = [scene for scene in store.scenes().values() if scene["id"] in used]
     collections = Counter(scene["source"].split("/")[0] for scene in scenes)
     licences = Counter(scene["licence"] or "not stated" for scene in scenes)
+    name, identity = (_plain(people.get(each, "unknown")) for each in ("name", "identity"))
     origin = (
-        f"The people come from the store {_plain(people['name'])}, whose content has the SHA-256 "
-        f"{people['identity']}. Each background keeps its own licence:"
+        f"The people come from the store {name}, whose content has the SHA-256 {identity}. "
+        "Each background keeps its own licence:"
     )
     tables = (
         _table(("backgrounds from", "photos"), collections.most_common()),

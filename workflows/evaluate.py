@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from shm.datasets.files import write_png
 from shm.datasets.image import MAX_PIXELS
+from shm.datasets.tree import printable
 from shm.evaluation import (
     Comparison,
     Scored,
@@ -178,7 +179,7 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
                 raise
             except (ShmError, OSError, MemoryError) as error:
                 failed.append((truths.label(index), str(error) or "it does not fit in memory"))
-                note(f"  {failed[-1][0]}: {failed[-1][1]}")
+                note(printable(f"  {failed[-1][0]}: {failed[-1][1]}"))
                 bar.advance(rejected=1)
                 continue
             for name, found in figures.items():

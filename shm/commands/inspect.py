@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import JSON, STORE, print_json
+from shm.commands.options import JSON, STORE, print_json, tell, written_out
 
 MOST_EVENTS = 8
 """Events of a store's history that are listed, the latest ones."""
@@ -54,10 +54,10 @@ def command(
         return
     if sample is not None:
         for name, value in flatten(described):
-            click.echo(f"{name} = {value}")
+            tell(written_out(f"{name} = {value}"))
         return
     for line in lines(described):
-        click.echo(line)
+        tell(written_out(line))
 
 
 def lines(described: dict[str, Any]) -> list[str]:

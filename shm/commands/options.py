@@ -184,8 +184,8 @@ def cluster_options(command: Command) -> Command:
 def print_json(value: object) -> None:
     """Print one JSON object on standard output."""
     text = json.dumps(finite(value), indent=2, ensure_ascii=False, default=str)
-    # A file's name may be no text: what can't be written is told by its number.
-    click.echo(text.encode("utf-8", "backslashreplace").decode())
+    # A file's name may be no text, or move the cursor: such letters are told by their numbers.
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold
@@ -199,7 +199,28 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold
 
 def say(text: str = "") -> None:
     """Tell a person something, on standard error."""
-    click.echo(text, err=True)
+    click.echo(shown(text), err=True)
+
+
+def tell(text: str) -> None:
+    """Tell a person what was asked for, on standard output."""
+    click.echo(shown(text))
+
+
+def shown(text: str) -> str:
+    """Return text whose control characters, as names of files may hold them, are written out.
+
+    A terminal would obey them: move the cursor, recolour, retitle, even answer. Line breaks stay:
+    where a name stands in a text, `written_out` takes them out of it.
+    """
+    return "\n".join(map(written_out, text.split("\n")))
+
+
+def written_out(text: object) -> str:
+    """Return a name or a reason as text of one line that a terminal only shows."""
+    from shm.datasets.tree import printable
+
+    return printable(str(text))
 
 
 def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, then: str) -> None:  # noqa: ANN401
@@ -208,11 +229,11 @@ def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, th
         print_json(outcome.as_json())
     else:
         for reject in outcome.rejected:
-            say(f"  rejected {reject['source']!r}: {reject['reason']}")
+            say(written_out(f"  rejected {reject['source']!r}: {reject['reason']}"))
         for name in outcome.left_alone:
-            say(f"  left alone: {name}")
+            say(written_out(f"  left alone: {name}"))
         for name in outcome.redone:
-            say(f"  changed since, made again: {name}")
+            say(written_out(f"  changed since, made again: {name}"))
         count = len(outcome.rejected)
         say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
         if outcome.accepted:

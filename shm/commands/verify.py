@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shm.commands.options import JSON, STORE, print_json, say
+from shm.commands.options import JSON, STORE, print_json, say, written_out
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
@@ -25,9 +25,9 @@ def command(store: "Location", repair: bool, as_json: bool) -> None:
         print_json(verdict.as_json())
     else:
         for damage in verdict.damages:
-            say(f"  {damage}")
+            say(written_out(f"  {damage}"))
         for leak in verdict.leaks:
-            say(f"  leak: {leak}")
+            say(written_out(f"  leak: {leak}"))
         if verdict.sound:
             say(f"{store}: sound, {verdict.shards} shards checked")
         elif repair and verdict.damages:

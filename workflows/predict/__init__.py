@@ -107,7 +107,7 @@ def predict(
     """
     sources, failures = list_sources(inputs, target)
     for each in failures:
-        note(f"  {printable(each.source)}: {each.reason}")
+        note(f"  {printable(each.source)}: {printable(each.reason)}")
     loaded = load_network(model, run.nets)
     network, config = loaded.network, loaded.photo_config(run.photo)
     if network.needs_trimap and run.trimaps is None:
@@ -230,7 +230,7 @@ class _Job:
         """Count and tell what could not be predicted."""
         reason = reason.removeprefix(f"{source}: ")
         self.failed.append(Failure(source=source, reason=reason))
-        self.note(f"  {printable(source)}: {reason}")
+        self.note(f"  {printable(source)}: {printable(reason)}")
 
 
 def _files(source: Source, target: Path, run: PredictRun) -> tuple[Path, ...]:
