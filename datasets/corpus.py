@@ -1,10 +1,12 @@
 """Opens a raw corpus: finds its layout, names its pairs, and turns duplicates away."""
 
+import unicodedata
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from shm.datasets.duplicates import without_duplicates
+from shm.datasets.ids import file_name
 from shm.datasets.image import MAX_PIXELS
 from shm.datasets.layouts import LAYOUTS, roles
 from shm.datasets.pairs import Corpus, CorpusError, Found, Pair, Reject
@@ -12,7 +14,8 @@ from shm.datasets.tree import Tree, list_tree, stem_of, suffix_of, summarise
 
 __all__ = ["Corpus", "CorpusError", "Pair", "Reject", "open_corpus"]
 
-_UNSAFE = str.maketrans(dict.fromkeys('<>:"/\\|?*' + "".join(map(chr, range(32))) + "\x7f", "_"))
+_CONTROLS = "".join(map(chr, [*range(32), *range(127, 160)]))
+_UNSAFE = str.maketrans(dict.fromkeys('<>:"/\\|?*' + _CONTROLS, "_"))
 
 
 def open_corpus(root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXELS) -> Corpus:
@@ -108,7 +111,7 @@ def _named(pairs: list[Pair]) -> list[Pair]:
     waiting = [pair.image for pair in pairs if not pair.id]
     for form in (stem_of, _path_without_suffix, str):
         # Without regard to case: on some systems `A.png` and `a.png` are one file.
-        names = {image: form(image).replace("/", "__").translate(_UNSAFE) for image in waiting}
+        names = {image: _as_id(form(image)) for image in waiting}
         counts = Counter(name.casefold() for name in names.values())
         ids |= {
             image: name
@@ -126,6 +129,12 @@ def _named(pairs: list[Pair]) -> list[Pair]:
     return [
         replace(pair, id=ids[pair.image], group=pair.group or ids[pair.image]) for pair in pairs
     ]
+
+
+def _as_id(name: str) -> str:
+    """Return a name, or a path, as an id: composed, for some systems know no other form."""
+    composed = unicodedata.normalize("NFC", name)
+    return file_name(composed.replace("/", "__").translate(_UNSAFE))
 
 
 def _path_without_suffix(path: str) -> str:

@@ -49,17 +49,20 @@ def list_tree(root: Path, *, max_pixels: int = MAX_PIXELS) -> Tree:
     Raises
     ------
     CorpusError
-        There is no such folder.
+        There is no such folder, or it is a device or a pipe.
     """
     if not root.exists():
         raise CorpusError(f"{root}: there is no such folder")
+    if not (root.is_dir() or root.is_file()):
+        raise CorpusError(f"{root}: neither a folder nor a file")
     manifest = root.name if root.is_file() else None
     root = (root.parent if manifest else root).resolve()
     images, others, rejects = [], [], []
 
     def closed(error: OSError) -> None:
         path = Path(error.filename).relative_to(root).as_posix()
-        rejects.append(Reject(printable(path), "a folder that may not be read: permission denied"))
+        why = (error.strerror or "its file system gives no reason").lower()
+        rejects.append(Reject(printable(path), f"a folder that may not be read: {why}"))
 
     for folder, folders, files in os.walk(root, onerror=closed):
         at = Path(folder).relative_to(root)
@@ -100,6 +103,11 @@ def stem_of(path: str) -> str:
     return unicodedata.normalize("NFC", PurePosixPath(path).stem)
 
 
+def is_composed(path: str) -> bool:
+    """Return whether a path's name is composed (NFC) as it stands, which `stem_of` makes of any."""
+    return unicodedata.is_normalized("NFC", PurePosixPath(path).name)
+
+
 def folders_of(path: str) -> tuple[str, ...]:
     """Return the folders that a relative path leads through."""
     return PurePosixPath(path).parts[:-1]
@@ -126,6 +134,14 @@ def safe_path(root: Path, path: str) -> str | None:
     except (OSError, RuntimeError, UnicodeEncodeError):  # links in a circle, no text, too long
         return None
     return pure.as_posix() if inside else None
+
+
+def leads_out(root: Path, path: Path) -> bool:
+    """Return whether links lead from a path below `root` to what lies outside, or to nothing."""
+    try:
+        return not path.resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return True
 
 
 def summarise(files: Iterable[str], depth_of: Callable[[str], int | None]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from shm.datasets.image import ImageError, may_annotate, read_annotation
 from shm.datasets.layouts import roles
 from shm.datasets.layouts.roles import Key, Role
 from shm.datasets.pairs import Found, Pair, Reject
-from shm.datasets.tree import Tree, stem_of, suffix_of
+from shm.datasets.tree import Tree, is_composed, stem_of, suffix_of
 from shm.pipeline.annotation import is_binary
 
 EXPECTS = (
@@ -125,6 +125,9 @@ def _attach(photos: _Photos, notes: Iterable[str], named: dict[str, Role]) -> li
 
 def _give(photos: _Photos, owners: list[str], path: str, role: Role) -> list[Reject]:
     name = str(role.name)
+    # Of two photos whose names differ only in their Unicode form, it is that of its own form.
+    form = is_composed(path)
+    owners = [photo for photo in owners if is_composed(photo) == form] or owners
     free = [photo for photo in owners if name not in photos.found[photo]]
     for photo in free:
         photos.found[photo][name] = path

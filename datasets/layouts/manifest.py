@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from shm.datasets.ids import is_file_name
 from shm.datasets.pairs import Found, Pair, Reject
 from shm.datasets.splits import SPLITS
 from shm.datasets.tree import Tree, printable, safe_path
@@ -79,7 +80,7 @@ def _pair(root: Path, row: object) -> Pair:
     if values.get("split", "train") not in SPLITS:
         raise _RowError(f"the split is {values['split']!r}: choose one of {', '.join(SPLITS)}")
     name = values.get("id", "")
-    if set(name) & _UNSAFE or name in (".", "..") or not (name.isprintable() and len(name) <= 200):
+    if name and (set(name) & _UNSAFE or not name.isprintable() or not is_file_name(name)):
         raise _RowError(f"the id {name!r:.80} is not safe as a file name")
     return Pair(**values)
 
@@ -92,6 +93,8 @@ def _check_new(pair: Pair, images: set[str], ids: set[str]) -> None:
 
 
 def _file(root: Path, named: str) -> str:
+    if not _may_name_a_file(named):
+        raise _RowError(f"{printable(named):.200} can't be a file's name")
     path = safe_path(root, named)
     if path is None:
         raise _RowError(f"{printable(named)} lies outside the corpus: name files below its folder")
@@ -102,6 +105,13 @@ def _file(root: Path, named: str) -> str:
     if not there:
         raise _RowError(f"there is no file {printable(path):.200}")
     return path
+
+
+def _may_name_a_file(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _rows(path: Path) -> Iterator[tuple[int, object]]:
