@@ -36,6 +36,12 @@ _KEYS = {
 }
 """The places in the file that matter; without a key, an item of a list as a whole."""
 
+_PIECE = 4096
+"""Bytes that are parsed at once: what is nested in them, ijson names whole, level by level."""
+
+_LONGEST = 1000
+"""Letters of a place in the file; 200 kB of brackets would else take all memory there is."""
+
 
 @dataclass
 class _Instances:
@@ -130,7 +136,9 @@ def _read(file: IO[bytes]) -> _Instances:
     """Read the four lists in one pass; each event is a prefix, what it is, and a value."""
     found = _Instances()
     item: dict[str, object] = {}
-    for prefix, event, value in ijson.parse(file, use_float=True):
+    for prefix, event, value in ijson.parse(file, use_float=True, buf_size=_PIECE):
+        if len(prefix) > _LONGEST:
+            raise ValueError("nested too deeply")
         found.is_annotated |= prefix == "annotations" and event == "start_array"
         if prefix not in _KEYS:  # nearly all events are corners of outlines
             continue

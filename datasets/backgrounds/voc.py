@@ -13,15 +13,21 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
-from shm.datasets.backgrounds.background import PEOPLE, Background
-from shm.datasets.tree import Tree, folders_of, stem_of
+from shm.datasets.backgrounds.background import PEOPLE, Background, BackgroundError
+from shm.datasets.tree import Tree, folders_of, leads_out, stem_of
 
 _PHOTOS = "JPEGImages"
 _LABEL_MAPS = ("SegmentationClass", "SegmentationObject", "SegmentationClassAug")
 
 
 def find(tree: Tree) -> dict[str, Background]:
-    """Return the photos of all VOC folders in a tree, or around it, by their path in the tree."""
+    """Return the photos of all VOC folders in a tree, or around it, by their path in the tree.
+
+    Raises
+    ------
+    BackgroundError
+        A list of people leads out of its VOC folder.
+    """
     people: dict[Path, set[str]] = {}
     found = {}
     for image in tree.images:
@@ -52,7 +58,7 @@ def _voc_folder(tree: Tree, image: str) -> Path | None:
 
 
 def _background(folder: Path, name: str, path: Path) -> Background:
-    classes, note = _annotated_classes(folder / "Annotations" / f"{name}.xml")
+    classes, note = _annotated_classes(folder, folder / "Annotations" / f"{name}.xml")
     return Background(
         id=f"{folder.name}/{name}",
         path=path,
@@ -68,10 +74,12 @@ def _with_person(background: Background) -> Background:
     return replace(background, person=True, classes=classes, note=None)
 
 
-def _annotated_classes(path: Path) -> tuple[set[str] | None, str | None]:
+def _annotated_classes(folder: Path, path: Path) -> tuple[set[str] | None, str | None]:
     """Return the classes of a photo's objects, or None and a note where there is none."""
     if not path.is_file():
         return None, None
+    if leads_out(folder, path):
+        return None, f"{path.name} is a link that leads out of the corpus"
     try:
         root = parse(path).getroot()
         objects = root.findall("object")
@@ -90,6 +98,10 @@ def _flagged_people(folder: Path) -> set[str]:
     for path in sorted((folder / "ImageSets" / "Main").glob("person_*.txt")):
         if not path.is_file():
             continue
+        if leads_out(folder, path):  # without it, people would count as nobody
+            raise BackgroundError(
+                f"{path}: a link that leads out of the corpus: copy the file instead"
+            )
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             match = re.fullmatch(r"\s*(\S+)\s+(-?\d+)\s*", line)
             if match is not None and match[2] != "-1":

@@ -16,7 +16,7 @@ from shm.datasets.composites.planning import PlanError
 from shm.datasets.duplicates import equal_files
 from shm.datasets.files import file_sha256
 from shm.datasets.record import Record
-from shm.datasets.tree import printable, stem_of
+from shm.datasets.tree import leads_out, printable, stem_of
 
 LISTS = {
     "train": ("training_fg_names.txt", "training_bg_names.txt", 100),
@@ -196,6 +196,9 @@ def _refuse_leaks(chosen: Sequence[Background], splits: Mapping[str, str]) -> No
 def _find(folder: Path, name: str) -> Path | None:
     paths = [path for path in folder.rglob("*.txt") if path.name.lower() == name]
     paths = sorted(path for path in paths if path.is_file())
+    away = next((path for path in paths if leads_out(folder, path)), None)
+    if away is not None:
+        raise PlanError(f"{away}: a link that leads out of {folder}: copy the file instead")
     if len({path.read_bytes() for path in paths}) > 1:
         raise PlanError(f"{paths[0]} and {paths[1]} differ: keep one of them below {folder}")
     return paths[0] if paths else None
