@@ -12,6 +12,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from shm.datasets.damage import DamageError, StoreError
+from shm.datasets.expected import unexpected_attribute
 from shm.datasets.sharding import Layout
 from shm.datasets.storage.cached import CacheConfig
 from shm.datasets.storage.errors import StorageError
@@ -86,7 +87,7 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
         layout: Any = group.attrs.get("shm")
     except StorageError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"{path}: its zarr.json is damaged, or no store's: make it again, or name another "
             f"({error})"
@@ -98,6 +99,7 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
             f"{path}: store format {layout['format']}, this version of shm reads {FORMAT}; "
             "make it again, or use the version that wrote it"
         )
+    _require_expected(path, layout)
     return group, layout
 
 
@@ -107,13 +109,19 @@ def require_writable(path: Location) -> None:
         raise StoreError(f"{path}: can only be read: name a folder, or a bucket (s3://, gs://)")
 
 
+def _require_expected(path: Location, layout: Mapping[str, Any]) -> None:
+    strange = unexpected_attribute(layout)
+    if strange is not None:
+        raise StoreError(f"{path}: its {strange} is not what shm writes there; make it again")
+
+
 def open_array(group: zarr.Group, name: str, path: Location) -> "zarr.Array[Any]":
     """Return an array of a store; raises `DamageError` where its metadata is lost."""
     try:
         array = group[name]
     except StorageError:
         raise
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, RecursionError) as error:
         raise DamageError(
             f"{path}: the metadata of {name} is missing or damaged; delete the store and make it "
             "again"

@@ -29,7 +29,10 @@ def encode_record(record: Record) -> NDArray[np.uint8]:
 def decode_record(row: NDArray[np.uint8]) -> Record:
     """Return the record of `encode_record`; raises ValueError where there is none."""
     text = row.tobytes().rstrip(b"\0").decode("utf-8")
-    record: Record = json.loads(text, object_hook=_with_shared_names)
+    try:
+        record: Record = json.loads(text, object_hook=_with_shared_names)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     return record
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from shm.datasets.damage import Damage, DamageError, StoreError, repair_of
+from shm.datasets.expected import expected_record
 from shm.datasets.fields import FIELDS, Kind, layout_of, pictures, shard_slots
 from shm.datasets.group import (
     FORMAT,
@@ -253,7 +254,7 @@ class Store:
         """
         try:
             rows = self._arrays["record"].read_shard(shard)[: len(self.slots_of(shard))]
-            return list(map(decode_record, rows))
+            return list(map(self._decode, rows))
         except ValueError as error:
             raise self._unreadable(error, shard) from error
 
@@ -271,9 +272,12 @@ class Store:
     def record(self, slot: int) -> Record:
         """Return the record of one slot; raises `DamageError` where it can't be read."""
         try:
-            return decode_record(self._arrays["record"].read(slot, ()))
+            return self._decode(self._arrays["record"].read(slot, ()))
         except ValueError as error:
             raise self._unreadable(error, slot // self.shard) from error
+
+    def _decode(self, row: NDArray[np.uint8]) -> Record:
+        return expected_record(decode_record(row), self.kind, self.canvas)
 
     def slots_in(self, split: str | None = None) -> NDArray[np.int64]:
         """Return the slots of the accepted samples, or of one split's."""
