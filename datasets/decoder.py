@@ -6,6 +6,7 @@ decoder raises, whatever it is, becomes an `ImageError` of one line.
 
 import errno
 import io
+import stat
 import struct
 import threading
 import warnings
@@ -68,7 +69,7 @@ def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterato
     """
     try:
         # Warnings are for programmers; what matters in them is checked here or raised.
-        source = path.open("rb") if content is None else io.BytesIO(content)
+        source = _opened_file(path) if content is None else io.BytesIO(content)
         with _quiet, source as file:
             image = _identified(file, path)
             _check_header(image, path, max_pixels)
@@ -79,6 +80,15 @@ def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterato
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NOT_THE_FILE:
             raise
         raise ImageError(_reason(error), path) from error
+
+
+def _opened_file(path: Path) -> IO[bytes]:
+    """Open a file to read; a pipe would be waited for, and a device has no end."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file"
+        raise ImageError(what, path)
+    return path.open("rb")
 
 
 class _Quiet:
@@ -151,8 +161,6 @@ def _reason(error: Exception) -> str:
     text = _one_line(error)
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "a folder, not an image"
     if isinstance(error, PermissionError):
         return "the file may not be read: permission denied"
     if isinstance(error, MemoryError):

@@ -68,7 +68,7 @@ def read_pointer(path: Path) -> Pointer:
             raise other_format(path, written)
         pointer = Pointer(**about)
         named = [pointer.weights, *([] if pointer.state is None else [pointer.state])]
-        outside = [name for name in named if not name or Path(name).name != name]
+        outside = [name for name in named if name in ("", "..") or Path(name).name != name]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
     except CheckpointError:

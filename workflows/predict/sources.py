@@ -1,5 +1,6 @@
 """What is to be predicted: photos and videos, in files, folders, patterns or standard input."""
 
+import fnmatch
 import glob
 import os
 from collections.abc import Iterator, Sequence
@@ -137,10 +138,41 @@ def _matching(pattern: str, target: Path | None) -> Iterator[Source]:
         return
     results = None if target is None else Path(os.path.realpath(target))
     root = Path(pattern[: _first_magic(pattern)].rpartition("/")[0])
-    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207 - `**`
+    start = Path(pattern).anchor
+    parts = pattern.removeprefix(start).split("/")
+    for path in map(Path, sorted({*_expanded(start, [part for part in parts if part])})):
         if path.is_file() and _is_media(path) and not _lies_in(path, results):
             inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
             yield Source(path=path, name=inside.with_suffix(""))
+
+
+def _expanded(folder: str, parts: Sequence[str]) -> Iterator[str]:
+    """Yield what a pattern matches below a folder, as `glob` does, but for links to folders.
+
+    ``**`` does not follow them, as `list_tree` does not: two that lead back would take for ever.
+    """
+    if not parts:
+        yield folder
+        return
+    part, rest = parts[0], parts[1:]
+    if not glob.has_magic(part):
+        if os.path.lexists(os.path.join(folder, part)):  # noqa: PTH118 - `.` and `..` stay
+            yield from _expanded(os.path.join(folder, part), rest)  # noqa: PTH118
+        return
+    deep = part == "**"
+    if deep:
+        yield from _expanded(folder, rest)
+    try:
+        with os.scandir(folder or ".") as found:
+            entries = [each for each in found if each.name[0] != "." or part[0] == "."]
+    except OSError:
+        return
+    for each in entries:
+        inside = os.path.join(folder, each.name)  # noqa: PTH118
+        if deep and each.is_dir(follow_symlinks=False):
+            yield from _expanded(inside, parts)
+        elif (deep and not rest) or (not deep and fnmatch.fnmatch(each.name, part)):
+            yield from _expanded(inside, rest)
 
 
 def _first_magic(pattern: str) -> int:

@@ -115,6 +115,7 @@ def test_the_state_of_other_weights_is_refused(tmp_path: Path) -> None:
         ('{"format": 2}', "damaged"),
         ('{"format": 1, "weights": "a", "sha256": {}}', "of format 1"),
         ('{"format": 2, "weights": "../a.safetensors", "sha256": {}}', "outside its folder"),
+        ('{"format": 2, "weights": "..", "sha256": {}}', "outside its folder"),
         ('{"format": 2, "weights": 3, "sha256": {}}', "damaged"),
     ],
 )
