@@ -455,7 +455,8 @@ def coco(root: Path, voc: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def people(root: Path) -> Path:
-    return write_people(root / "prepared.zarr", 5).path
+    write_people(root / "prepared.zarr", 5)
+    return root / "prepared.zarr"
 
 
 def composite(people: Path, store: Path, there: Options, *backgrounds: Path, code: int = 0) -> Any:
@@ -682,7 +683,8 @@ def test_metadata_that_is_none_is_refused_in_a_line(
 
 
 def test_composites_of_a_person_with_a_path_for_an_id_are_not_exported(tmp_path: Path) -> None:
-    store = write_store(tmp_path / "train.zarr", 3, form="lazy").path
+    store = tmp_path / "train.zarr"
+    write_store(store, 3, form="lazy")
     edited(store / "foregrounds", tmp_path / "new", lambda record: record | {"id": "../../../x"})
     shutil.rmtree(store / "foregrounds")
     (tmp_path / "new").rename(store / "foregrounds")
@@ -739,5 +741,5 @@ def test_a_checkpoint_that_names_a_file_outside_is_refused(named: object, tmp_pa
     write_checkpoint(tmp_path, "best")
     pointer = json.loads((tmp_path / "best.json").read_text())
     (tmp_path / "best.json").write_text(json.dumps(pointer | {"weights": named}))
-    with pytest.raises(CheckpointError, match=POINTERS[named]):  # type: ignore[index]
+    with pytest.raises(CheckpointError, match=POINTERS[named]):
         load_model(tmp_path)
