@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
+
 from tests.faults.attacks import KINDS, after, at, under
 from tests.faults.chain import CHAIN, PREDICT, Attacked, write_chain
 from tests.faults.moments import MOMENTS
@@ -94,6 +96,7 @@ def soak(kills: int, limit: float, seed: int, workers: int) -> Tally:
             run(*words)
             if not each.is_same(folder, out):
                 tally.differing.append(f"{each.name}, {kind}: differs")
+            click.echo(f"{tally.struck.total():4} {each.name}: {kind}", err=True)
     return tally
 
 
@@ -106,6 +109,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     tally = soak(options.kills, options.minutes * 60, options.seed, options.workers)
+    click.echo(tally.table())
     sys.exit(bool(tally.differing))
 
 
