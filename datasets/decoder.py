@@ -6,6 +6,7 @@ decoder raises, whatever it is, becomes an `ImageError` of one line.
 
 import errno
 import io
+import os
 import struct
 import threading
 import warnings
@@ -68,7 +69,7 @@ def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterato
     """
     try:
         # Warnings are for programmers; what matters in them is checked here or raised.
-        source = path.open("rb") if content is None else io.BytesIO(content)
+        source = _File(io.FileIO(path)) if content is None else io.BytesIO(content)
         with _quiet, source as file:
             image = _identified(file, path)
             _check_header(image, path, max_pixels)
@@ -79,6 +80,18 @@ def opened(path: Path, max_pixels: int, content: bytes | None = None) -> Iterato
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NOT_THE_FILE:
             raise
         raise ImageError(_reason(error), path) from error
+
+
+class _File(io.BufferedReader):
+    """A file of which no more is ever asked than it has.
+
+    A chunk of a PNG may claim four gigabytes, and Python makes room for as much as it is asked for.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
 
 
 class _Quiet:
