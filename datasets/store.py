@@ -35,7 +35,7 @@ from shm.datasets.group import (
     require_complete,
     seal,
 )
-from shm.datasets.record import Record, decode_record, encode_record
+from shm.datasets.record import Record, check_record, decode_record, encode_record
 from shm.datasets.sharding import ShardedArray, ShardError
 from shm.datasets.storage.errors import StorageError
 from shm.datasets.storage.location import Location
@@ -251,7 +251,7 @@ class Store:
         """
         try:
             rows = self._arrays["record"].read_shard(shard)[: len(self.slots_of(shard))]
-            return list(map(decode_record, rows))
+            return list(map(self._decoded, rows))
         except ValueError as error:
             raise self._unreadable(error, shard) from error
 
@@ -269,7 +269,7 @@ class Store:
     def record(self, slot: int) -> Record:
         """Return the record of one slot; raises `DamageError` where it can't be read."""
         try:
-            return decode_record(self._arrays["record"].read(slot, ()))
+            return self._decoded(self._arrays["record"].read(slot, ()))
         except ValueError as error:
             raise self._unreadable(error, slot // self.shard) from error
 
@@ -340,6 +340,11 @@ class Store:
         except ShardError as error:
             samples = self._samples_of(error.shard)
             raise self._damage(Damage(error.shard, name, error.what, samples)) from error
+
+    def _decoded(self, row: NDArray[np.uint8]) -> Record:
+        record = decode_record(row)
+        check_record(record, self.kind, self.canvas)
+        return record
 
     def _unreadable(self, error: ValueError, shard: int) -> DamageError:
         """Return what to say of records that can't be read, or that are none."""
