@@ -168,9 +168,10 @@ class CompositeStore:
             self._storage,
             path=path,
             slots=self.slots,
-            limits={"foreground": people, "background": scenes},
+            limits={"foreground": people, "second": people, "background": scenes},
         )
         self._renderer = Renderer(
+            path,
             self.foregrounds,
             self.backgrounds,
             seed=self.attributes["config"]["seed"],
