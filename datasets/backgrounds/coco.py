@@ -36,6 +36,9 @@ _KEYS = {
 }
 """The places in the file that matter; without a key, an item of a list as a whole."""
 
+_LONGEST = 1000
+"""Letters of a place in the file: each event is told its own, so that depth costs its square."""
+
 
 @dataclass
 class _Instances:
@@ -86,8 +89,8 @@ def _photos(tree: Tree, path: Path, known: set[str]) -> dict[str, Background]:
         with path.open("rb") as file:
             instances = _read(file)
     except (JSONError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise BackgroundError(f"{path}: not COCO's annotations ({reason})") from error
+        reason = " ".join(str(error).split())
+        raise BackgroundError(f"{path}: not COCO's annotations ({reason:.160})") from error
     categories = map(str.casefold, instances.categories.values())
     has_people = instances.is_annotated and not PEOPLE.isdisjoint(categories)
     found: dict[str, Background] = {}
@@ -133,6 +136,8 @@ def _read(file: IO[bytes]) -> _Instances:
     for prefix, event, value in ijson.parse(file, use_float=True):
         found.is_annotated |= prefix == "annotations" and event == "start_array"
         if prefix not in _KEYS:  # nearly all events are corners of outlines
+            if len(prefix) > _LONGEST:
+                raise ValueError("lists in lists, or a name, without end")
             continue
         section, key = _KEYS[prefix]
         if key:
