@@ -16,6 +16,10 @@ from defusedxml.ElementTree import parse
 from shm.datasets.backgrounds.background import PEOPLE, Background
 from shm.datasets.tree import Tree, folders_of, stem_of
 
+_LARGEST = 2**20
+"""Bytes of an annotation, of which VOC's have a few thousand: as a tree, XML may take eighty times
+as many."""
+
 _PHOTOS = "JPEGImages"
 _LABEL_MAPS = ("SegmentationClass", "SegmentationObject", "SegmentationClassAug")
 
@@ -73,6 +77,8 @@ def _annotated_classes(path: Path) -> tuple[set[str] | None, str | None]:
     if not path.is_file():
         return None, None
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError("too large")  # noqa: TRY301 - told below
         root = parse(path).getroot()
         objects = root.findall("object")
         names = {(each.findtext("name") or "").strip() for each in objects}
