@@ -2,10 +2,11 @@
 
 import re
 import struct
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -305,6 +306,19 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
     for read in (read_photo, read_annotation, read_cutout, read_thumbnail, image_size, has_alpha):
         with pytest.raises(ImageError, match=message):
             read(path)
+
+
+def test_a_chunk_that_claims_gigabytes_is_damage_and_takes_no_room(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "a.png", gradient()).read_bytes())
+    start = data.index(b"IDAT") - 4
+    data[start : start + 4] = (2**32 - 1).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    tracemalloc.start()
+    for read in (read_photo, read_annotation, read_thumbnail):
+        with suppress(ImageError):  # what comes before the damage is whole
+            read(tmp_path / "a.png")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
 
 
 def test_the_bound_on_the_pixels_is_the_callers(tmp_path: Path) -> None:
