@@ -66,7 +66,9 @@ def read_about(data: bytes) -> None:
     """Load the model of a file of weights that says this of itself."""
     file = scratch("about") / "model.safetensors"
     file.write_bytes(as_safetensors(some_weights(), {"shm": data.decode("utf-8", "replace")}))
-    load_weights(file)
+    _, metadata = load_weights(file)
+    assert isinstance(metadata.step, int)
+    assert isinstance(metadata.phase, str)
     load_model(file)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,9 @@ MANIFEST_FILES = ("images/a.png", "images/b.png", "masks/a.png", "masks/b.png", 
 
 FILES = 24
 """How many files of a corpus are made at most."""
+
+CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of letters that no terminal shows as they are."""
 
 LINK = b" -> "
 """Between the name of a link and what it leads to."""
@@ -80,7 +84,8 @@ def find_corpus(data: bytes) -> None:
     assert _accounted(corpus)
     ids = [pair.id.casefold() for pair in corpus.pairs]
     assert len(set(ids)) == len(ids)
-    assert all(name == PurePosixPath(name).name and name.isprintable() for name in ids)
+    assert all(name == PurePosixPath(name).name for name in ids)
+    assert all(unicodedata.category(letter) not in CONTROLS for letter in "".join(ids))
     for pair in corpus.pairs:
         assert all((root / file).resolve().is_relative_to(root) for file in pair.files)
 

@@ -15,7 +15,7 @@ import atheris
 with atheris.instrument_imports(
     include=["shm", "PIL", "defusedxml", "ijson", "tomllib", "dacite", "upath"]
 ):
-    from tests.faults.fuzz.target import FindingError, check
+    from tests.faults.fuzz.target import FindingError, check, regressions
     from tests.faults.fuzz.targets import target_of
 
     TARGET = target_of(sys.argv[1])
@@ -56,12 +56,13 @@ def main(name: str, until: str, corpus: str, findings: str, counter: str) -> Non
 
     seeds = Path(corpus) / "seeds"
     seeds.mkdir(parents=True, exist_ok=True)
-    for data in target.seeds():
+    known = [path.read_bytes() for path in regressions(name)]
+    for data in [*target.seeds(), *known]:
         (seeds / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     seconds = max(1, round(float(until) - time.time()))
     atheris.Setup(
         [
-            *(sys.argv[0], corpus, str(seeds), str(Path(__file__).parent / "corpus" / name)),
+            *(sys.argv[0], corpus, str(seeds)),
             *(f"-max_total_time={seconds}", f"-timeout={HANG}", f"-max_len={target.max_length}"),
             *(f"-artifact_prefix={folder / name}-", "-rss_limit_mb=8192", "-len_control=0"),
         ],
