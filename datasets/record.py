@@ -64,7 +64,7 @@ def check_record(record: object, kind: str, canvas: int) -> None:
     _require(kind == "backgrounds" or _is_file_name(record["id"]), "id")
     if kind != "images":
         _check_size(record, canvas, is_file=kind == "backgrounds")
-    quality = record.get("quality", {})
+    quality = record.get("quality", None if _TEXTS[kind] is _PERSON else {})
     _require(isinstance(quality, dict) and all(map(_is_number, quality.values())), "quality")
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from shm.datasets.composites.recipe import NOBODY, Recipe
 from shm.datasets.damage import DamageError, repair_of
 from shm.datasets.image import MAX_PIXELS, ImageError, read_photo
 from shm.datasets.jpeg import through_jpeg
+from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store
 from shm.pipeline.composite import (
@@ -75,8 +76,8 @@ class Renderer:
     ) -> None:
         self._path, self._foregrounds, self._backgrounds = path, foregrounds, backgrounds
         self._seed, self._linear, self._by = seed, linear, by
-        self.person = lru_cache(RECORDS_KEPT)(foregrounds.record)
-        self.scene = lru_cache(RECORDS_KEPT)(backgrounds.record)
+        self.person = lru_cache(RECORDS_KEPT)(partial(self._accepted, foregrounds))
+        self.scene = lru_cache(RECORDS_KEPT)(partial(self._accepted, backgrounds))
         self._subject = lru_cache(PEOPLE_KEPT)(self._read_subject)
         self._weighted = lru_cache(PEOPLE_KEPT)(self._weigh)
         photos: LRUCache[Any, RgbImage] = LRUCache(
@@ -117,6 +118,13 @@ class Renderer:
         arrays = self._make(recipe, names, size, part)
         cut = window if everything and window is not None else (slice(None), slice(None))
         return {name: arrays[name][cut] for name in FIELDS if name in names}
+
+    def _accepted(self, part: Store, slot: int) -> Record:
+        """Return the record of a person or a background that was not rejected."""
+        record = part.record(slot)
+        if "rejected" in record:
+            raise self._damage(f"a recipe names slot {slot} of {part.path.name}, which is empty")
+        return record
 
     def _require_inside(self, recipe: Recipe, size: Size) -> None:
         """Raise `DamageError` where a composite reaches over the sides of its background."""
