@@ -22,6 +22,8 @@ ODD_VALUES: tuple[Any, ...] = (
 )
 """What a careful reader of JSON or TOML should expect in any place."""
 
+ODD_KEYS = ("", "rejected", "format", "__class__", "a\0b", "\ud800")
+
 
 def bend(data: bytes, random: Random) -> bytes:
     """Change some bytes: flip, set, cut out, double, insert."""
@@ -71,27 +73,32 @@ def bend_text(data: bytes, random: Random) -> bytes:
 
 def bend_json(data: bytes, random: Random) -> bytes:
     """Put an odd value in any place of a JSON text, or leave a place out; else bend its bytes."""
-    try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError):
-        return bend_text(data, random)
     if random.random() < 0.1:
         return bend_text(data, random)
+    try:
+        return _dumped(_bent_tree(json.loads(data), random))
+    except (ValueError, RecursionError):
+        return bend_text(data, random)
+
+
+def _bent_tree(tree: Any, random: Random) -> Any:
     places = list(_places(tree))
     if not places:
-        return _dumped(random.choice(ODD_VALUES))
+        return random.choice(ODD_VALUES)
     holder, key = random.choice(places)
-    match random.randrange(4):
+    match random.randrange(5):
         case 0:
             del holder[key]
-        case 1:
+        case 1 if isinstance(holder, dict):
+            holder[random.choice(ODD_KEYS)] = random.choice(ODD_VALUES)
+        case 2:
             other, its = random.choice(places)
             holder[key] = json.loads(json.dumps(other[its]))
-        case 2 if type(holder[key]) in (int, float):
+        case 3 if type(holder[key]) in (int, float):
             holder[key] = random.choice((holder[key] + 1, -holder[key], 1000 * holder[key]))
         case _:
             holder[key] = random.choice(ODD_VALUES)
-    return _dumped(tree)
+    return tree
 
 
 def bend_lines(mutate: Mutate) -> Mutate:

@@ -23,6 +23,9 @@ from shm.datasets.record import RECORD_BYTES, Record, decode_record
 from shm.datasets.sharding import ShardedArray
 from shm.datasets.storage.opening import open_storage
 from shm.datasets.store import Store, open_store
+from shm.workflows.datasheet import datasheet
+from shm.workflows.inspect import inspect_store
+from shm.workflows.verify import verify_store
 from tests.datasets.stores import EVERY_OPTION, write_people, write_store
 from tests.faults.fuzz.images import pictures
 from tests.faults.fuzz.mutation import behind, bend, bend_json, bend_picture
@@ -41,10 +44,11 @@ ODD_NUMBERS = (0.0, -1.0, 0.5, 1e9, 3e38, float("nan"), float("inf"), -float("in
 
 def read_whole(path: Path) -> None:
     """Open a store and do with it what training, inspecting and verifying do."""
+    inspect_store(path)
+    datasheet(path)
+    verify_store(path)
     store = open_samples(path)
     _use(store)
-    store.is_sealed()
-    list(store.damages())
     store.identity()
 
 
@@ -56,7 +60,7 @@ def _use(store: Samples) -> None:
         assert sample.id == PurePosixPath(sample.id).name  # what is exported is called so
         height, width = sample.size
         rows, columns = (
-            slice(min(part.start, side), min(part.stop, side))
+            slice(min(part.start, side - 1), min(part.stop, side))
             for part, side in zip(WINDOW, (height, width), strict=True)
         )
         arrays = sample.read(("image", "alpha", "trimap", "foreground"), (rows, columns))
@@ -267,7 +271,10 @@ def read_shard(data: bytes) -> None:
             words[: len(given)] = given
             content = content[: -index - 4] + _with_checksum(words.tobytes())
     with _replaced(file, content):
-        read_whole(store)
+        opened = _opened(store)
+        list(opened.damages())
+        opened.identity()
+        _use(opened)
 
 
 def _index_of(content: bytes) -> int | None:
