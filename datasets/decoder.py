@@ -11,7 +11,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -24,6 +24,9 @@ from shm.pipeline.errors import ShmError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 """Pillow's names of the only decoders that are ever tried."""
+
+MANY = 100
+"""Frames of a TIFF beyond which they are not counted."""
 
 _UPRIGHT = {
     1: (False, False, False),
@@ -154,10 +157,26 @@ def _check_header(image: ImageFile, path: Path, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         limit = f"{max_pixels / 1e6:g} megapixels allowed"
         raise ImageError(f"{size}, more than the {limit} (--max-megapixels)", path)
-    # Phones keep depth maps and previews behind the photo of a multi-picture JPEG.
-    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    frames = _count_frames(image)
     if frames > 1:
-        raise ImageError(f"{frames} frames: save the one that counts as a still picture", path)
+        many = f"{frames} frames" if frames < MANY else f"{MANY} frames or more"
+        raise ImageError(f"{many}: save the one that counts as a still picture", path)
+
+
+def _count_frames(image: ImageFile) -> int:
+    """Count the frames of a picture, of a TIFF up to `MANY`."""
+    if image.format in ("JPEG", "MPO"):
+        return 1  # phones keep depth maps and previews behind the photo
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1)
+    # Pillow compares each directory with all before it: 40,000 of them, 4 MB, take 20 seconds.
+    count = 1
+    with suppress(EOFError):
+        while count < MANY:
+            image.seek(count)
+            count += 1
+    image.seek(0)
+    return count
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import struct
+import time
 import tracemalloc
 import warnings
 import zlib
@@ -340,6 +341,20 @@ def test_an_animation_is_refused(tmp_path: Path) -> None:
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
         with pytest.raises(ImageError, match=r"^3 frames: save the one that counts"):
             read_photo(tmp_path / name)
+
+
+def test_directories_without_end_are_not_counted(tmp_path: Path) -> None:
+    tags = {256: 20, 257: 20, 258: 8, 259: 1, 262: 1, 273: 8, 279: 400}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    length, count = len(entries) + 6, 20_000
+    heads = (struct.pack("<H", len(tags)) + entries for _ in range(count))
+    links = (struct.pack("<I", 8 + length * number) for number in range(1, count + 1))
+    chain = b"".join(head + link for head, link in zip(heads, links, strict=True))
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + chain)
+    started = time.process_time()
+    with pytest.raises(ImageError, match=r"^100 frames or more: save the one that counts"):
+        image_size(tmp_path / "a.tif")
+    assert time.process_time() - started < 1
 
 
 def test_a_phones_photo_with_a_preview_behind_it_is_read(tmp_path: Path) -> None:
