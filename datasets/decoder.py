@@ -7,6 +7,7 @@ decoder raises, whatever it is, becomes an `ImageError` of one line.
 import errno
 import io
 import os
+import re
 import struct
 import threading
 import warnings
@@ -27,6 +28,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 
 MANY = 100
 """Frames of a TIFF beyond which they are not counted."""
+
+MOST_SCANS = 100
+"""Scans of a JPEG beyond which it is refused; a progressive one has about ten."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""What begins a segment of a JPEG, in its header as between its scans."""
 
 _UPRIGHT = {
     1: (False, False, False),
@@ -177,6 +184,36 @@ def _count_frames(image: ImageFile) -> int:
             count += 1
     image.seek(0)
     return count
+
+
+def decode(image: ImageFile, path: Path) -> None:
+    """Decode a picture whose header passed.
+
+    Raises
+    ------
+    ImageError
+        It is a JPEG of more scans than any has: each goes over all pixels again, in 50 bytes.
+    """
+    if image.format in ("JPEG", "MPO") and image.fp is not None:
+        position = image.fp.tell()
+        image.fp.seek(0)
+        scans = _count_scans(image.fp.read())
+        image.fp.seek(position)
+        if scans > MOST_SCANS:
+            raise ImageError(f"more than {MOST_SCANS} scans: save it as a usual JPEG", path)
+    image.load()
+
+
+def _count_scans(data: bytes) -> int:
+    """Count the scans of a JPEG up to its end, or a few more than `MOST_SCANS`."""
+    scans, at = 0, 2
+    while scans <= MOST_SCANS and (found := _MARKER.search(data, at)) is not None:
+        marker, at = data[found.end() - 1], found.end()
+        if marker == 0xD9:  # previews and films of phones stand behind the end
+            break
+        scans += marker == 0xDA
+        at += int.from_bytes(data[at : at + 2], "big")
+    return scans
 
 
 def _reason(error: Exception) -> str:

@@ -322,6 +322,20 @@ def test_a_chunk_that_claims_gigabytes_is_damage_and_takes_no_room(tmp_path: Pat
     tracemalloc.stop()
 
 
+def test_a_jpeg_that_is_drawn_again_and_again_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(gradient()).save(path, progressive=True)
+    assert read_photo(path).shape == (32, 48, 3)
+    data = path.read_bytes()
+    scan = data[data.rindex(b"\xff\xc4") : -2]
+    path.write_bytes(data[:-2] + 200 * scan + data[-2:])
+    for read in (read_photo, read_annotation, read_thumbnail, may_annotate):
+        with pytest.raises(ImageError, match=r"^more than 100 scans: save it as a usual JPEG$"):
+            read(path)
+    path.write_bytes(data + 200 * scan)  # as the film that a phone puts behind a photo
+    assert read_photo(path).shape == (32, 48, 3)
+
+
 def test_the_bound_on_the_pixels_is_the_callers(tmp_path: Path) -> None:
     assert image_size(bomb(tmp_path / "a.png", 30_000, 30_000), max_pixels=10**9) == (30_000,) * 2
     with pytest.raises(ImageError, match=r"48×32 pixels, more than the 0.0015 megapixels"):
