@@ -18,7 +18,7 @@ from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
 from shm.pipeline.errors import ShmError
@@ -28,6 +28,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 
 MANY = 100
 """Frames of a TIFF beyond which they are not counted."""
+
+LARGEST_TILE = 2**24
+"""Pixels that a tile of a TIFF may have, however few the picture may."""
+
+_TILE_TAGS = (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)
 
 MOST_SCANS = 100
 """Scans of a JPEG beyond which it is refused; a progressive one has about ten."""
@@ -164,10 +169,21 @@ def _check_header(image: ImageFile, path: Path, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         limit = f"{max_pixels / 1e6:g} megapixels allowed"
         raise ImageError(f"{size}, more than the {limit} (--max-megapixels)", path)
+    tile = _tile_pixels(image)
+    if tile > max(max_pixels, LARGEST_TILE):
+        raise ImageError(f"tiles of {tile / 1e6:g} megapixels: save it as a usual TIFF", path)
     frames = _count_frames(image)
     if frames > 1:
         many = f"{frames} frames" if frames < MANY else f"{MANY} frames or more"
         raise ImageError(f"{many}: save the one that counts as a still picture", path)
+
+
+def _tile_pixels(image: ImageFile) -> int:
+    """Return the pixels of a TIFF's tile, which is decoded whole, however small the picture."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0
+    sides = [image.tag_v2.get(tag, 0) for tag in _TILE_TAGS]
+    return int(sides[0] * sides[1]) if all(isinstance(side, int) for side in sides) else 0
 
 
 def _count_frames(image: ImageFile) -> int:

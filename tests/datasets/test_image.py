@@ -357,6 +357,18 @@ def test_an_animation_is_refused(tmp_path: Path) -> None:
             read_photo(tmp_path / name)
 
 
+def test_a_tile_of_gigabytes_in_a_small_tiff_is_refused_undecoded(tmp_path: Path) -> None:
+    tags = {256: 20, 257: 20, 258: 8, 259: 8, 262: 1, 277: 1, 322: 32768, 323: 32768, 324: 134}
+    content = zlib.compress(bytes(2**20))
+    tags[325] = len(content)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    (tmp_path / "a.tif").write_bytes(head + content)
+    for read in (read_photo, read_annotation, image_size):
+        with pytest.raises(ImageError, match=r"^tiles of 1073\.74 megapixels: save it"):
+            read(tmp_path / "a.tif")
+
+
 def test_directories_without_end_are_not_counted(tmp_path: Path) -> None:
     tags = {256: 20, 257: 20, 258: 8, 259: 1, 262: 1, 273: 8, 279: 400}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
