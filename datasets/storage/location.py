@@ -60,7 +60,12 @@ def locate(text: str | Path | UPath) -> Location:
     if protocol in HOSTED and not _split(text).netloc:
         what = "host" if protocol in WEB else "bucket"
         raise LocationError(f"{text}: names no {what}: write {protocol}://{what.upper()}/STORE")
-    place = UPath(protocol + text[match.end("protocol") :].rstrip("/"))
+    try:
+        place = UPath(protocol + text[match.end("protocol") :].rstrip("/"))
+    except ValueError as error:
+        raise LocationError(
+            f"{public_url(text)}: is no URL of a store ({error}): write {protocol}://HOST/STORE"
+        ) from error
     return Path(place.path) if protocol in LOCAL else place
 
 
