@@ -1,137 +1,38 @@
 """Stores that somebody made to do harm: metadata, records, recipes and shards, checksums right."""
 
-import itertools
 import json
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import google_crc32c
 import numpy as np
-import zarr
 
 from shm.datasets.composites.recipe import COLUMNS
-from shm.datasets.composites.store import CompositeStore, open_composites
+from shm.datasets.composites.store import open_composites
 from shm.datasets.composites.table import LAYOUT, RECIPE_ROWS
-from shm.datasets.opening import Samples, open_sample, open_samples
 from shm.datasets.record import RECORD_BYTES, Record, decode_record
 from shm.datasets.sharding import ShardedArray
 from shm.datasets.storage.opening import open_storage
 from shm.datasets.store import Store, open_store
-from shm.workflows.datasheet import datasheet
-from shm.workflows.inspect import inspect_store
-from shm.workflows.verify import verify_store
-from tests.datasets.stores import EVERY_OPTION, write_people, write_store
 from tests.faults.fuzz.images import pictures
 from tests.faults.fuzz.mutation import behind, bend, bend_json, bend_picture
-from tests.faults.fuzz.scratch import scratch
+from tests.faults.fuzz.small_stores import (
+    SAMPLES,
+    all_stores,
+    composites,
+    group,
+    opened,
+    people,
+    read_whole,
+    replaced,
+    use,
+)
 from tests.faults.fuzz.target import Target
 
-CANVAS = 32
-PEOPLE = 3
-SAMPLES = 2
-"""How many samples of a store are read."""
-
-WINDOW = (slice(3, 19), slice(5, 21))
-
 ODD_NUMBERS = (0.0, -1.0, 0.5, 1e9, 3e38, float("nan"), float("inf"), -float("inf"), 2.0**24, 1e-40)
-
-
-def read_whole(path: Path) -> None:
-    """Open a store and do with it what training, inspecting and verifying do."""
-    inspect_store(path)
-    datasheet(path)
-    verify_store(path)
-    store = open_samples(path)
-    _use(store)
-    store.identity()
-
-
-def _use(store: Samples) -> None:
-    """Read the first samples of a store as training does, and list all as inspecting does."""
-    for slot, record in itertools.islice(store.samples(), SAMPLES):
-        store.read(slot, record)
-        sample = open_sample(store, slot)
-        assert sample.id == PurePosixPath(sample.id).name  # what is exported is called so
-        height, width = sample.size
-        rows, columns = (
-            slice(min(part.start, side - 1), min(part.stop, side))
-            for part, side in zip(WINDOW, (height, width), strict=True)
-        )
-        arrays = sample.read(("image", "alpha", "trimap", "foreground"), (rows, columns))
-        assert all(array.dtype == np.uint8 for array in arrays.values())
-        sample.uncut((rows, columns))
-        pixel = sample.draw_unknown(np.random.default_rng(slot))
-        assert pixel is None or (0 <= pixel[0] < height and 0 <= pixel[1] < width)
-    for split in ("train", "test"):
-        store.slots_in(split)
-    for part in store.parts.values() if isinstance(store, CompositeStore) else (store,):
-        list(part.rejected())
-
-
-class _Composites(CompositeStore):
-    """Composites whose metadata nobody bent: zarr reads it once, which takes longer than all else.
-
-    What is read of them is read anew.
-    """
-
-    def _part(self, name: str) -> Store:
-        path = self.path / name
-        assert isinstance(path, Path)
-        return Store(path, _group(path), root=self.path)
-
-
-@cache
-def _group(path: Path) -> zarr.Group:
-    return zarr.open_group(path, mode="r", zarr_format=3)
-
-
-def _opened(path: Path) -> Samples:
-    """Return a store whose metadata nobody bent."""
-    if path == _people():
-        return Store(path, _group(path))
-    return _Composites(path, _group(path))
-
-
-@cache
-def _people() -> Path:
-    path = scratch("stores") / "people.zarr"
-    write_people(path, PEOPLE, canvas=CANVAS, rejects=1)
-    return path
-
-
-@cache
-def _composites(form: str) -> Path:
-    path = scratch("stores") / f"{form}.zarr"
-    if form == "materialised":
-        write_store(path, PEOPLE, form="materialised", canvas=CANVAS, backgrounds=1)
-    elif form == "plain":
-        write_store(path, PEOPLE, form="lazy", canvas=CANVAS, backgrounds=1)
-    else:
-        every = replace(EVERY_OPTION, per_foreground=1)
-        write_store(path, 10, form="lazy", canvas=CANVAS, backgrounds=1, config=every)
-    return path
-
-
-@cache
-def _stores() -> tuple[Path, ...]:
-    return (_people(), *map(_composites, ("plain", "lazy", "materialised")))
-
-
-@contextmanager
-def _replaced(path: Path, content: bytes) -> Iterator[None]:
-    """Let a file have another content for a while."""
-    before = path.read_bytes()
-    path.write_bytes(content)
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
 
 
 # -------------------------------------------------------------------- metadata
@@ -140,13 +41,13 @@ def _replaced(path: Path, content: bytes) -> Iterator[None]:
 @cache
 def _metadata() -> list[tuple[Path, Path]]:
     """Return (store, file) of all metadata."""
-    return [(store, file) for store in _stores() for file in sorted(store.rglob("zarr.json"))]
+    return [(store, file) for store in all_stores() for file in sorted(store.rglob("zarr.json"))]
 
 
 def read_metadata(data: bytes) -> None:
     """Read a store of whose metadata the first byte chooses a file, which holds the rest."""
     store, file = _metadata()[data[0] % len(_metadata())] if data else _metadata()[0]
-    with _replaced(file, data[1:]):
+    with replaced(file, data[1:]):
         read_whole(store)
 
 
@@ -161,23 +62,23 @@ def metadata_seeds() -> list[bytes]:
 @cache
 def _recorded() -> list[tuple[Path, Path]]:
     """Return (store, part) of all records."""
-    inside = (_composites("plain"), _composites("lazy"))
+    inside = (composites("plain"), composites("lazy"))
     parts = [(store, store / name) for store in inside for name in ("foregrounds", "backgrounds")]
-    return [(_people(), _people()), *parts]
+    return [(people(), people()), *parts]
 
 
 def read_record(data: bytes) -> None:
     """Read a store of which one record is this JSON; the first byte chooses its part and slot."""
     at, slot = divmod(data[0] if data else 0, 8)
     whole, part = _recorded()[at % len(_recorded())]
-    store = Store(part, _group(part))
+    store = Store(part, group(part))
     slot %= min(store.slots, SAMPLES)
     text = data[1 : 1 + RECORD_BYTES].ljust(RECORD_BYTES, b"\0")
     rows = _rows(part)
     rows = [*rows[:slot], np.frombuffer(text, np.uint8), *rows[slot + 1 :]]
     array = store._arrays["record"]
-    with _replaced(part / array.key(0), array.encode(rows)):
-        _use(_opened(whole))
+    with replaced(part / array.key(0), array.encode(rows)):
+        use(opened(whole))
 
 
 @cache
@@ -199,15 +100,15 @@ def record_seeds() -> list[bytes]:
 
 def read_recipes(data: bytes) -> None:
     """Read a store whose recipes are these numbers; the first byte chooses the store."""
-    path = _composites(("plain", "lazy")[data[0] % 2 if data else 0])
+    path = composites(("plain", "lazy")[data[0] % 2 if data else 0])
     rows = _recipe_rows(path).copy()
     given = np.frombuffer(data[1 : 1 + rows.nbytes], np.uint8)
     rows.view(np.uint8).reshape(-1)[: len(given)] = given
     array = ShardedArray(open_storage(path), "recipe", LAYOUT)
     block = np.zeros((RECIPE_ROWS, len(COLUMNS)), np.float32)
     block[: len(rows)] = rows
-    with _replaced(path / "recipe" / "c" / "0" / "0", array.encode([block.ravel()])):
-        _use(_opened(path))
+    with replaced(path / "recipe" / "c" / "0" / "0", array.encode([block.ravel()])):
+        use(opened(path))
 
 
 @cache
@@ -218,7 +119,7 @@ def _recipe_rows(path: Path) -> Any:
 
 def recipe_seeds() -> list[bytes]:
     """Return the recipes of two stores."""
-    stores = map(_composites, ("plain", "lazy"))
+    stores = map(composites, ("plain", "lazy"))
     return [bytes([at]) + _recipe_rows(path).tobytes() for at, path in enumerate(stores)]
 
 
@@ -241,7 +142,7 @@ def _shards() -> list[tuple[Path, Path]]:
     """Return (store, file) of all shards."""
     return [
         (store, file)
-        for store in _stores()
+        for store in all_stores()
         for file in sorted(store.rglob("*"))
         if file.is_file() and file.name != "zarr.json"
     ]
@@ -270,11 +171,11 @@ def read_shard(data: bytes) -> None:
             given = np.frombuffer(data[2 : 2 + len(words)], np.uint8)
             words[: len(given)] = given
             content = content[: -index - 4] + _with_checksum(words.tobytes())
-    with _replaced(file, content):
-        opened = _opened(store)
-        list(opened.damages())
-        opened.identity()
-        _use(opened)
+    with replaced(file, content):
+        store_read = opened(store)
+        list(store_read.damages())
+        store_read.identity()
+        use(store_read)
 
 
 def _index_of(content: bytes) -> int | None:
@@ -314,9 +215,9 @@ def read_background(data: bytes) -> None:
     holds pixels rather than a file.
     """
     height, width, decoded = struct.unpack("<HHB", data[:5].ljust(5, b"\0"))
-    whole = _composites("plain")
+    whole = composites("plain")
     part = whole / "backgrounds"
-    store = Store(part, _group(part))
+    store = Store(part, group(part))
     content = np.frombuffer(data[5 : 5 + store.canvas], np.uint8)
     change = {"bytes": len(content), "encoding": "pixels" if decoded % 2 else "file"}
     record: Record = decode_record(_rows(part)[0]) | change | {"size": [height, width]}
@@ -325,10 +226,10 @@ def read_background(data: bytes) -> None:
     records, files = store._arrays["record"], store._arrays["file"]
     shard = [content, *(_file_of(part, slot) for slot in range(1, store.slots))]
     with (
-        _replaced(part / records.key(0), records.encode(rows)),
-        _replaced(part / files.key(0), files.encode(shard)),
+        replaced(part / records.key(0), records.encode(rows)),
+        replaced(part / files.key(0), files.encode(shard)),
     ):
-        _use(_opened(whole))
+        use(opened(whole))
 
 
 @cache
@@ -339,7 +240,7 @@ def _file_of(part: Path, slot: int) -> Any:
 
 def background_seeds() -> list[bytes]:
     """Return pictures of the size that is told."""
-    part = _composites("plain") / "backgrounds"
+    part = composites("plain") / "backgrounds"
     record = decode_record(_rows(part)[0])
     own = struct.pack("<HHB", *record["size"], 0) + _file_of(part, 0).tobytes()
     return [own, *(struct.pack("<HHB", 20, 24, 0) + data for data in pictures()[::3])]
