@@ -7,7 +7,7 @@ KILLS := 100
 MINUTES := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench golden soak audit wheel clean
+.PHONY: help demo test check format bench golden soak fuzz audit wheel clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,11 @@ format: $(VENV)/ready  ## Format the code
 
 bench: $(VENV)/ready  ## Measure each promise against its peers
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+fuzz: SECONDS ?= 3600
+fuzz: $(VENV)/ready  ## Attack all that reads others' files, for SECONDS (3600); finds go to ./build/fuzz
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group fuzz
+	$(BIN)/python -m tests.faults.fuzz all --seconds $(SECONDS)
 
 golden: $(VENV)/ready  ## Write the golden loss curves anew (see CONTRIBUTING.md)
 	SHM_RENEW_GOLDEN=1 $(BIN)/python -m pytest tests/shm/training/test_golden.py

@@ -14,8 +14,10 @@ from shm.datasets.tree import Tree, list_tree, stem_of, suffix_of, summarise
 
 __all__ = ["Corpus", "CorpusError", "Pair", "Reject", "open_corpus"]
 
-_CONTROLS = "".join(map(chr, [*range(32), *range(127, 160)]))
-_UNSAFE = str.maketrans(dict.fromkeys('<>:"/\\|?*' + _CONTROLS, "_"))
+_CONTROLS = (*range(32), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Letters that end lines, drive terminals, or turn the direction of the text around them."""
+
+_UNSAFE = str.maketrans(dict.fromkeys([*'<>:"/\\|?*', *map(chr, _CONTROLS)], "_"))
 
 
 def open_corpus(root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXELS) -> Corpus:

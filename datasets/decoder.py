@@ -6,24 +6,40 @@ decoder raises, whatever it is, becomes an `ImageError` of one line.
 
 import errno
 import io
+import os
+import re
 import stat
 import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
 from shm.pipeline.errors import ShmError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 """Pillow's names of the only decoders that are ever tried."""
+
+MANY = 100
+"""Frames of a TIFF beyond which they are not counted."""
+
+LARGEST_TILE = 2**24
+"""Pixels that a tile of a TIFF may have, however few the picture may."""
+
+_TILE_TAGS = (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)
+
+MOST_SCANS = 100
+"""Scans of a JPEG beyond which it is refused; a progressive one has about ten."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""What begins a segment of a JPEG, in its header as between its scans."""
 
 _UPRIGHT = {
     1: (False, False, False),
@@ -88,7 +104,19 @@ def _opened_file(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(mode):
         what = "a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file"
         raise ImageError(what, path)
-    return path.open("rb")
+    return _File(io.FileIO(path))
+
+
+class _File(io.BufferedReader):
+    """A file of which no more is ever asked than it has.
+
+    A chunk of a PNG may claim four gigabytes, and Python makes room for as much as it is asked for.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
 
 
 class _Quiet:
@@ -151,10 +179,67 @@ def _check_header(image: ImageFile, path: Path, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         limit = f"{max_pixels / 1e6:g} megapixels allowed"
         raise ImageError(f"{size}, more than the {limit} (--max-megapixels)", path)
-    # Phones keep depth maps and previews behind the photo of a multi-picture JPEG.
-    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    tile = _tile_pixels(image)
+    if tile > max(max_pixels, LARGEST_TILE):
+        raise ImageError(f"tiles of {tile / 1e6:g} megapixels: save it as a usual TIFF", path)
+    frames = _count_frames(image)
     if frames > 1:
-        raise ImageError(f"{frames} frames: save the one that counts as a still picture", path)
+        many = f"{frames} frames" if frames < MANY else f"{MANY} frames or more"
+        raise ImageError(f"{many}: save the one that counts as a still picture", path)
+
+
+def _tile_pixels(image: ImageFile) -> int:
+    """Return the pixels of a TIFF's tile, which is decoded whole, however small the picture."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0
+    sides = [image.tag_v2.get(tag, 0) for tag in _TILE_TAGS]
+    return int(sides[0] * sides[1]) if all(isinstance(side, int) for side in sides) else 0
+
+
+def _count_frames(image: ImageFile) -> int:
+    """Count the frames of a picture, of a TIFF up to `MANY`."""
+    if image.format in ("JPEG", "MPO"):
+        return 1  # phones keep depth maps and previews behind the photo
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1)
+    # Pillow compares each directory with all before it: 40,000 of them, 4 MB, take 20 seconds.
+    count = 1
+    with suppress(EOFError):
+        while count < MANY:
+            image.seek(count)
+            count += 1
+    image.seek(0)
+    return count
+
+
+def decode(image: ImageFile, path: Path) -> None:
+    """Decode a picture whose header passed.
+
+    Raises
+    ------
+    ImageError
+        It is a JPEG of more scans than any has: each goes over all pixels again, in 50 bytes.
+    """
+    if image.format in ("JPEG", "MPO") and image.fp is not None:
+        position = image.fp.tell()
+        image.fp.seek(0)
+        scans = _count_scans(image.fp.read())
+        image.fp.seek(position)
+        if scans > MOST_SCANS:
+            raise ImageError(f"more than {MOST_SCANS} scans: save it as a usual JPEG", path)
+    image.load()
+
+
+def _count_scans(data: bytes) -> int:
+    """Count the scans of a JPEG up to its end, or a few more than `MOST_SCANS`."""
+    scans, at = 0, 2
+    while scans <= MOST_SCANS and (found := _MARKER.search(data, at)) is not None:
+        marker, at = data[found.end() - 1], found.end()
+        if marker == 0xD9:  # previews and films of phones stand behind the end
+            break
+        scans += marker == 0xDA
+        at += int.from_bytes(data[at : at + 2], "big")
+    return scans
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ it has the form that this version writes.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shm.datasets.ids import is_file_name
 from shm.datasets.record import Record
 
 Fits = Callable[[Any], bool]
@@ -40,15 +41,28 @@ def _is_figures(value: object) -> bool:
     return isinstance(value, dict) and all(type(each) in (int, float) for each in value.values())
 
 
+def _is_id(value: object) -> bool:
+    """Return whether files may be called so: exports are, and must stay in their folder."""
+    return isinstance(value, str) and _is_utf8(value) and is_file_name(value)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a letter
+        return False
+    return True
+
+
 _INPUT: dict[str, Fits] = {"id": _is_text, "source": _is_text, "split": _is_text, "size": _is_size}
-_PERSON = _INPUT | {"group": _is_text, "quality": _is_figures}
+_PERSON = _INPUT | {"id": _is_id, "group": _is_text, "quality": _is_figures}
 _SCENE = _INPUT | {"encoding": _is_text, "bytes": _is_count, "pixels": _is_text}
 
 _NEEDED: dict[str, dict[str, Fits]] = {
     "prepared": _PERSON,
     "foregrounds": _PERSON,
     "backgrounds": _SCENE,
-    "images": {"id": _is_text},
+    "images": {"id": _is_id},
 }
 """By kind of store: what the record of a sample has."""
 
@@ -56,6 +70,8 @@ _REJECT: dict[str, Fits] = {"source": _is_text, "rejected": _is_text}
 
 _OPTIONAL: dict[str, Fits] = {
     "steps": _is_named,
+    "sha256": _is_text_or_none,
+    "pixels": _is_text_or_none,
     "licence": _is_text_or_none,
     "classes": _is_texts,
 }
@@ -92,7 +108,9 @@ def expected_record(record: Record, kind: str, canvas: int) -> Record:
     if unfit is None and kind in ("prepared", "foregrounds") and "size" in needed:
         unfit = "size" if max(record["size"]) > canvas else None
     if unfit is None and kind == "backgrounds" and "bytes" in needed:
-        unfit = "bytes" if record["bytes"] > canvas else None
+        height, width = record["size"]
+        whole = record["encoding"] != "pixels" or record["bytes"] == 3 * height * width
+        unfit = None if whole and record["bytes"] <= canvas else "bytes"
     if unfit is not None:
         raise ValueError(f"has no proper {unfit}")
     return record

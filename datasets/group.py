@@ -24,6 +24,9 @@ from shm.pipeline.errors import ShmError
 
 FORMAT = 3
 
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What zarr and we stumble over in metadata that somebody bent."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -87,16 +90,17 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
         layout: Any = group.attrs.get("shm")
     except StorageError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, *_BROKEN) as error:
         raise StoreError(
             f"{path}: its zarr.json is damaged, or no store's: make it again, or name another "
-            f"({error})"
+            f"({error!s:.200})"
         ) from error
-    if not isinstance(layout, dict) or "format" not in layout:
+    kind = layout.get("kind") if isinstance(layout, dict) else None
+    if not isinstance(kind, str) or "format" not in layout:
         raise StoreError(f"{path}: a zarr group, but not one that shm wrote")
     if layout["format"] != FORMAT:
         raise StoreError(
-            f"{path}: store format {layout['format']}, this version of shm reads {FORMAT}; "
+            f"{path}: store format {layout['format']!s:.40}, this version of shm reads {FORMAT}; "
             "make it again, or use the version that wrote it"
         )
     _require_expected(path, layout)
@@ -121,7 +125,7 @@ def open_array(group: zarr.Group, name: str, path: Location) -> "zarr.Array[Any]
         array = group[name]
     except StorageError:
         raise
-    except (KeyError, ValueError, OSError, RecursionError) as error:
+    except (OSError, *_BROKEN) as error:
         raise DamageError(
             f"{path}: the metadata of {name} is missing or damaged; delete the store and make it "
             "again"
@@ -152,10 +156,12 @@ def damaged_metadata(path: Location) -> Iterator[None]:
     """Turn what broken metadata raises into one line."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _BROKEN as error:
         if isinstance(error, ShmError):
             raise
-        raise StoreError(f"{path}: its metadata is damaged ({error!r}); make it again") from error
+        raise StoreError(
+            f"{path}: its metadata is damaged ({error!r:.200}); make it again"
+        ) from error
 
 
 def require_complete(path: Location, layout: Mapping[str, Any], *, incomplete: bool) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from shm.datasets.decoder import FORMATS, ImageError, is_upright, opened, turned, upright
+from shm.datasets.decoder import FORMATS, ImageError, decode, is_upright, opened, turned, upright
 from shm.pipeline.values import Alpha, RgbImage, Size
 
 __all__ = [
@@ -85,7 +85,7 @@ def read_photo(
     """
     with opened(path, max_pixels, content) as image:
         _check_sides(image, path)
-        image.load()
+        decode(image, path)
         if part is not None and image.mode == "RGB" and is_upright(image):
             rows, columns = part
             box = (columns.start, rows.start, columns.stop, rows.stop)
@@ -125,7 +125,7 @@ def read_annotation(path: Path, *, max_pixels: int = MAX_PIXELS) -> Annotation:
         As `read_photo`, without the lower bound on the size.
     """
     with opened(path, max_pixels) as image:
-        image.load()
+        decode(image, path)
         deep = _deep_grey(image, path)
         if deep is not None:
             return upright(deep, image)
@@ -158,7 +158,7 @@ def read_cutout(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[RgbImage, 
         if not _has_alpha(image):
             raise ImageError("no alpha channel: not a cut-out", path)
         _check_sides(image, path)
-        image.load()
+        decode(image, path)
         pixels: NDArray[np.uint8] = np.asarray(image.convert("RGBA"))
         return upright(pixels[:, :, :3], image), upright(pixels[:, :, 3], image)
 
@@ -178,7 +178,7 @@ def read_thumbnail(path: Path, side: int = 32, *, max_pixels: int = MAX_PIXELS) 
     """
     with opened(path, max_pixels) as image:
         image.draft("L", (4 * side, 4 * side))  # JPEG decodes an eighth of the side at once
-        image.load()
+        decode(image, path)
         deep = _deep_grey(image, path)
         colours = _colours(image) if deep is None else _to_8_bit(deep)
         grey = Image.fromarray(colours).convert("L").resize((side, side), Image.Resampling.BOX)
@@ -225,7 +225,7 @@ def may_annotate(path: Path, *, max_pixels: int = MAX_PIXELS) -> bool:
     with opened(path, max_pixels) as image:
         if not _has_alpha(image) and image.mode not in ("RGB", "YCbCr", "CMYK"):
             return True
-        image.load()
+        decode(image, path)
         pixels = np.asarray(image.convert("RGBA"))
         colours, alpha = pixels[::4, ::4, :3].astype(np.int16), pixels[:, :, 3]
         spread = int((colours.max(axis=2) - colours.min(axis=2)).max())

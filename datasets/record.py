@@ -32,7 +32,7 @@ def decode_record(row: NDArray[np.uint8]) -> Record:
     try:
         record: Record = json.loads(text, object_hook=_with_shared_names)
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise ValueError("lists in lists without end") from error
     return record
 
 

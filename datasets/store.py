@@ -135,7 +135,8 @@ class Store:
         self.path = path
         self._root = root or path
         self._group = group
-        self.attributes: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
+        said: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
+        self.attributes = {"complete": False} | said
         self.kind: Kind = self.attributes["kind"]
         self.slots: int = self.attributes["slots"]
         self.canvas: int = self.attributes["canvas"]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shm.datasets.composites.store import CompositeStore
+from shm.datasets.group import damaged_metadata
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
@@ -35,6 +36,11 @@ def datasheet(path: Location) -> str:
     """
     store = open_samples(path)
     about = inspect_store(path, worst=0)
+    with damaged_metadata(path):
+        return _sheet(store, path, about)
+
+
+def _sheet(store: Samples, path: Location, about: Mapping[str, Any]) -> str:
     parts = [
         f"# {_plain(path.resolve().name)}",
         _composition(about),

@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 
 from shm.datasets.files import remove_partials, write_bytes, write_png
-from shm.datasets.ids import is_file_name
 from shm.datasets.opening import open_samples
-from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
 from shm.pipeline.errors import ShmError
 from shm.workflows.lock import INSIDE, locked
@@ -48,7 +46,7 @@ def export_store(path: Location, target: Path, split: str | None = None) -> int:
             for slot in slots:
                 record = store.record(slot)
                 for name, array in store.read(slot, record).items():
-                    write_png(target / name / f"{file_of(record)}.png", array)
+                    write_png(target / name / f"{record['id']}.png", array)
                 bar.advance()
     return len(slots)
 
@@ -59,22 +57,3 @@ def _require_own(target: Path, about: bytes) -> None:
     note = target / NOTE
     if others and not (note.is_file() and note.read_bytes() == about):
         raise ExportError(f"{target} holds other files: name a new or an empty folder")
-
-
-def file_of(record: Record) -> str:
-    """Return what a sample's files are called: its id, if that leads nowhere else.
-
-    A store may come from anybody, and its checksums are whoever's who wrote it.
-
-    Raises
-    ------
-    ExportError
-        The id is a path, a device, or too long.
-    """
-    name = record["id"]
-    if not (isinstance(name, str) and is_file_name(name)):
-        raise ExportError(
-            f"the id {name!r:.200} is not safe as a file's name, so it was not shm that "
-            "made this store: nothing more is written"
-        )
-    return name

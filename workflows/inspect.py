@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from shm.datasets.composites.store import CompositeStore
+from shm.datasets.group import damaged_metadata
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
@@ -50,6 +51,11 @@ def inspect_store(path: Location, *, worst: int = 10) -> dict[str, Any]:
         There is no such store, or its records are damaged.
     """
     store = open_samples(path, incomplete=True)
+    with damaged_metadata(path):
+        return _described(store, path, worst)
+
+
+def _described(store: Samples, path: Location, worst: int) -> dict[str, Any]:
     tally = Tally(keep=worst if store.kind == "prepared" else 0)
     if isinstance(store, CompositeStore):
         for record, count in _used(store, "foreground"):

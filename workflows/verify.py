@@ -7,6 +7,7 @@ from typing import Any
 from shm.datasets.composites.leaks import leaks_among, leaks_of_composites
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import Damage, DamageError
+from shm.datasets.group import damaged_metadata
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.storage.location import Location
 from shm.workflows.ledger import Ledger
@@ -91,10 +92,11 @@ def _verified(path: Location) -> Verdict:
 
 def _leaks(store: Samples) -> Iterator[str]:
     try:
-        if not isinstance(store, CompositeStore):
-            yield from leaks_among(record for _, record in store.samples())
-        elif store.attributes["recipes"] is not None:
-            yield from leaks_of_composites(store)
+        with damaged_metadata(store.path):
+            if not isinstance(store, CompositeStore):
+                yield from leaks_among(record for _, record in store.samples())
+            elif store.attributes["recipes"] is not None:
+                yield from leaks_of_composites(store)
     except DamageError:
         if store.attributes["complete"]:
             raise

@@ -36,11 +36,11 @@ _KEYS = {
 }
 """The places in the file that matter; without a key, an item of a list as a whole."""
 
-_PIECE = 4096
-"""Bytes that are parsed at once: what is nested in them, ijson names whole, level by level."""
-
 _LONGEST = 1000
-"""Letters of a place in the file; 200 kB of brackets would else take all memory there is."""
+"""Letters of a place in the file: each event is told its own, so that depth costs its square."""
+
+_AT_ONCE = 4096
+"""Bytes whose events are made before the first is seen here; more at once are no quicker."""
 
 
 @dataclass
@@ -92,8 +92,8 @@ def _photos(tree: Tree, path: Path, known: set[str]) -> dict[str, Background]:
         with path.open("rb") as file:
             instances = _read(file)
     except (JSONError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise BackgroundError(f"{path}: not COCO's annotations ({reason})") from error
+        reason = " ".join(str(error).split())
+        raise BackgroundError(f"{path}: not COCO's annotations ({reason:.160})") from error
     categories = map(str.casefold, instances.categories.values())
     has_people = instances.is_annotated and not PEOPLE.isdisjoint(categories)
     found: dict[str, Background] = {}
@@ -136,11 +136,11 @@ def _read(file: IO[bytes]) -> _Instances:
     """Read the four lists in one pass; each event is a prefix, what it is, and a value."""
     found = _Instances()
     item: dict[str, object] = {}
-    for prefix, event, value in ijson.parse(file, use_float=True, buf_size=_PIECE):
-        if len(prefix) > _LONGEST:
-            raise ValueError("nested too deeply")
+    for prefix, event, value in ijson.parse(file, use_float=True, buf_size=_AT_ONCE):
         found.is_annotated |= prefix == "annotations" and event == "start_array"
         if prefix not in _KEYS:  # nearly all events are corners of outlines
+            if len(prefix) > _LONGEST:
+                raise ValueError("lists in lists, or a name, without end")
             continue
         section, key = _KEYS[prefix]
         if key:

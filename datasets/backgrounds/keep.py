@@ -97,6 +97,9 @@ def keep(
     pixels = hashlib.sha256(photo.tobytes()).hexdigest()
     size = kept_size((photo.shape[0], photo.shape[1]), cover)
     spare = size != photo.shape[:2]
+    if not decoded and math.prod(size) > MAX_PIXELS:
+        limit = f"{MAX_PIXELS / 1e6:g} megapixels that are decoded out of a store"
+        raise ImageError(f"{size[1]}×{size[0]} pixels, more than the {limit}", background.path)
     if len(content) <= largest and not spare and not decoded:
         return Kept(content=content, photo=photo, encoding="file", sha256=sha256, pixels=pixels)
     photo = resize(photo, size) if spare else photo

@@ -16,6 +16,10 @@ from defusedxml.ElementTree import parse
 from shm.datasets.backgrounds.background import PEOPLE, Background, BackgroundError
 from shm.datasets.tree import Tree, folders_of, leads_out, stem_of
 
+_LARGEST = 2**20
+"""Bytes of an annotation, of which VOC's have a few thousand: as a tree, XML may take eighty times
+as many."""
+
 _PHOTOS = "JPEGImages"
 _LABEL_MAPS = ("SegmentationClass", "SegmentationObject", "SegmentationClassAug")
 
@@ -81,6 +85,8 @@ def _annotated_classes(folder: Path, path: Path) -> tuple[set[str] | None, str |
     if leads_out(folder, path):
         return None, f"{path.name} is a link that leads out of the corpus"
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError("too large")  # noqa: TRY301 - told below
         root = parse(path).getroot()
         objects = root.findall("object")
         names = {(each.findtext("name") or "").strip() for each in objects}

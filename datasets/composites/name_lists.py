@@ -6,7 +6,7 @@ belong to the first name of the first, and so on (Xu et al., CVPR 2017, arXiv 17
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,7 +64,7 @@ def read_lists(folder: Path) -> tuple[Listed, ...]:
         foregrounds, backgrounds = _names(own), _names(partner)
         if not foregrounds:
             raise PlanError(f"{own}: no name in it")
-        twice = [name for name in dict.fromkeys(foregrounds) if foregrounds.count(name) > 1]
+        twice = [name for name, count in Counter(foregrounds).items() if count > 1]
         if twice:
             raise PlanError(f"{own}: {_some(twice)} twice in it: name each foreground once")
         if len(backgrounds) < each * len(foregrounds):
@@ -104,7 +104,7 @@ def match_people(
     for slot, person in people.items():
         by_name[_composed(_base(person["source"]))].append(slot)
         by_stem[stem_of(person["source"])].append(slot)
-    slots: list[int] = []
+    slots: dict[int, None] = {}  # in the order of the lists
     missing = []
     for listed in lists:
         for name, _ in listed.pairs:
@@ -122,12 +122,12 @@ def match_people(
                 files = " and ".join(people[slot]["source"] for slot in fitting)
                 raise PlanError(f"{name}: {files} may be meant; rename all but one, then prepare")
             else:
-                slots.append(fitting[0])
+                slots[fitting[0]] = None
     if missing:
         reasons = {stem_of(record["source"]): record["rejected"] for record in rejected}
         why = [f"{name} ({reasons.get(stem_of(name), 'no such file')})" for name in missing]
         raise PlanError(f"the store lacks {len(missing)} of the lists' foregrounds: {_some(why)}")
-    return slots
+    return list(slots)
 
 
 def match_backgrounds(

@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from cachetools import LRUCache, cached
 
 from shm.datasets.composites.recipe import NOBODY, Recipe
-from shm.datasets.image import read_photo
+from shm.datasets.damage import DamageError, repair_of
+from shm.datasets.image import MAX_PIXELS, ImageError, read_photo
 from shm.datasets.jpeg import through_jpeg
+from shm.datasets.record import Record
+from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store
 from shm.pipeline.composite import (
     Subject,
@@ -46,6 +49,8 @@ class Renderer:
 
     Parameters
     ----------
+    path : Path or URL
+        The store of composites, to name to who has to mend it.
     foregrounds, backgrounds : Store
         Of the kinds of these names.
     seed : int
@@ -60,6 +65,7 @@ class Renderer:
 
     def __init__(
         self,
+        path: Location,
         foregrounds: Store,
         backgrounds: Store,
         *,
@@ -68,10 +74,10 @@ class Renderer:
         by: Enlarge = enlarge,
         photo_bytes: int = 0,
     ) -> None:
-        self._foregrounds, self._backgrounds = foregrounds, backgrounds
+        self._path, self._foregrounds, self._backgrounds = path, foregrounds, backgrounds
         self._seed, self._linear, self._by = seed, linear, by
-        self.person = lru_cache(RECORDS_KEPT)(foregrounds.record)
-        self.scene = lru_cache(RECORDS_KEPT)(backgrounds.record)
+        self.person = lru_cache(RECORDS_KEPT)(partial(self._accepted, foregrounds))
+        self.scene = lru_cache(RECORDS_KEPT)(partial(self._accepted, backgrounds))
         self._subject = lru_cache(PEOPLE_KEPT)(self._read_subject)
         self._weighted = lru_cache(PEOPLE_KEPT)(self._weigh)
         photos: LRUCache[Any, RgbImage] = LRUCache(
@@ -99,11 +105,12 @@ class Renderer:
         Raises
         ------
         DamageError
-            What it is made of is damaged or missing.
+            What it is made of, or how, is damaged or missing.
         """
         if not names:
             return {}
         size = self.size_of(recipe)
+        self._require_inside(recipe, size)
         whole = slice(0, size[0]), slice(0, size[1])
         # Colours are matched, and JPEG is decoded, over the whole image.
         everything = recipe.match or (recipe.jpeg and "image" in names)
@@ -111,6 +118,20 @@ class Renderer:
         arrays = self._make(recipe, names, size, part)
         cut = window if everything and window is not None else (slice(None), slice(None))
         return {name: arrays[name][cut] for name in FIELDS if name in names}
+
+    def _accepted(self, part: Store, slot: int) -> Record:
+        """Return the record of a person or a background that was not rejected."""
+        record = part.record(slot)
+        if "rejected" in record:
+            raise self._damage(f"a recipe names slot {slot} of {part.path.name}, which is empty")
+        return record
+
+    def _require_inside(self, recipe: Recipe, size: Size) -> None:
+        """Raise `DamageError` where a composite reaches over the sides of its background."""
+        crop = recipe.crop
+        ends = crop.top + size[0], crop.left + size[1]
+        if ends[0] > crop.scaled[0] or ends[1] > crop.scaled[1]:
+            raise self._damage(f"the recipe of {self.id_of(recipe)} leaves its background")
 
     def _make(self, recipe: Recipe, names: Sequence[str], size: Size, part: Window) -> Arrays:
         mixed = "image" in names
@@ -138,6 +159,7 @@ class Renderer:
         None where there is more to the image than αF + (1 − α)B with the background as it is: then
         it has to be made here.
         """
+        self._require_inside(recipe, self.size_of(recipe))
         plain = not (recipe.match or recipe.blur or recipe.noise or recipe.jpeg or self._linear)
         return self._uncut(recipe, self.size_of(recipe), window) if plain else None
 
@@ -209,9 +231,19 @@ class Renderer:
             span = slice(3 * width * rows.start, 3 * width * rows.stop)
             return self._backgrounds.read_bytes(slot, span).reshape(-1, width, 3)[:, columns]
         content = self._backgrounds.read_bytes(slot, slice(0, record["bytes"])).tobytes()
-        return read_photo(
-            Path(record["source"]), max_pixels=height * width, content=content, part=part
-        )
+        # The record's size is no more to be believed than the file, which may be a bomb.
+        source, limit = Path(record["source"]), min(height * width, MAX_PIXELS)
+        try:
+            photo = read_photo(source, max_pixels=limit, content=content, part=part)
+        except ImageError as error:
+            raise self._damage(f"background {record['id']} can't be read ({error})") from error
+        rows, columns = part or (slice(0, height), slice(0, width))
+        if photo.shape[:2] != (rows.stop - rows.start, columns.stop - columns.start):
+            raise self._damage(f"background {record['id']} is not of the size that is told of it")
+        return photo
+
+    def _damage(self, what: str) -> DamageError:
+        return DamageError(f"{self._path}: {what}; {repair_of(self._path)}")
 
 
 def composite_id(person: str, number: int) -> str:

@@ -151,7 +151,8 @@ class CompositeStore:
     ) -> None:
         self.path = path
         self._group = group
-        self.attributes: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
+        said: dict[str, Any] = dict(group.attrs["shm"])  # type: ignore[arg-type]
+        self.attributes = {"recipes": None, "complete": False} | said
         self.form: Form = self.attributes["form"]
         self.slots: int = self.attributes["slots"]
         self.canvas: int = self.attributes["canvas"]
@@ -168,9 +169,10 @@ class CompositeStore:
             self._storage,
             path=path,
             slots=self.slots,
-            limits={"foreground": people, "background": scenes},
+            limits={"foreground": people, "second": people, "background": scenes},
         )
         self._renderer = Renderer(
+            path,
             self.foregrounds,
             self.backgrounds,
             seed=self.attributes["config"]["seed"],

@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from shm.datasets.composites.recipe import COLUMNS
+from shm.datasets.composites.recipe import COLUMNS, NOBODY
 from shm.datasets.damage import Damage, DamageError, repair_of
 from shm.datasets.group import is_coded, open_array
 from shm.datasets.sharding import Layout, ShardedArray, ShardError
@@ -31,6 +31,24 @@ LAYOUT = Layout(
     dtype="float32",
 )
 """How recipes lie in their shards: a slot is `RECIPE_ROWS` of them."""
+
+MOST = 2**24
+"""Whole numbers up to this are exact in float32."""
+
+_BOUNDS = {
+    **dict.fromkeys(("foreground", "background", "number"), (0, MOST)),
+    "second": (NOBODY, MOST),
+    **dict.fromkeys(("background_height", "background_width"), (1, MOST)),
+    **dict.fromkeys(("background_top", "background_left"), (0, MOST)),
+    **dict.fromkeys(("background_flip", "flip", "second_flip"), (0, 1)),
+    **dict.fromkeys(("scale", "second_scale"), (0.1, 10)),
+    "match": (0, 1),
+    "blur": (0, 20),
+    "noise": (0, 50),
+    "jpeg": (0, 100),
+}
+"""Least and most of a column, where it has other bounds than `MOST`: beyond them, some numbers make
+no composite, and others one that takes hours or fills the memory."""
 
 Rows = NDArray[np.float32]
 """Recipes, (N, columns)."""
@@ -76,7 +94,11 @@ class RecipeTable:
         limits: Mapping[str, int],
     ) -> None:
         self._group, self._storage, self._path = group, storage, path
-        self._slots, self._limits = slots, limits
+        self._slots = slots
+        bounds = [_BOUNDS.get(name, (-MOST, MOST)) for name in COLUMNS]
+        self._low, self._high = np.array(bounds, np.float32).T
+        for name, limit in limits.items():
+            self._high[COLUMNS.index(name)] = limit - 1
         self._array = ShardedArray(storage, NAME, LAYOUT)
         self._block = lru_cache(BLOCKS_KEPT)(self._read_block)
 
@@ -107,7 +129,7 @@ class RecipeTable:
         Raises
         ------
         DamageError
-            They are missing or damaged, or of people or backgrounds that there are none of.
+            They are missing or damaged, or ask for what there is none of, or what is never planned.
         """
         first, last = part.start // RECIPE_ROWS, -(-part.stop // RECIPE_ROWS)
         shard, skipped = divmod(part.start, RECIPE_SHARD)
@@ -121,10 +143,8 @@ class RecipeTable:
             raise self._damage(error.what.replace("is", "are", 1)) from error
         rows: Rows = blocks.reshape(-1, len(COLUMNS))
         rows = rows[part.start - first * RECIPE_ROWS : part.stop - first * RECIPE_ROWS]
-        for name, limit in self._limits.items():
-            slots = rows[:, COLUMNS.index(name)]
-            if not ((slots >= 0) & (slots < limit)).all():
-                raise self._damage("are damaged")
+        if not ((rows >= self._low) & (rows <= self._high)).all():  # nor is a NaN
+            raise self._damage("are damaged")
         return rows
 
     def columns(self, *names: str) -> tuple[NDArray[np.int64], ...]:

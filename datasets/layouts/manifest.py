@@ -53,7 +53,7 @@ def find(tree: Tree) -> Found | None:
             _check_new(pair, images, ids)
         except _RowError as error:
             source = printable(str(row.get("image") or name)) if isinstance(row, dict) else name
-            rejects.append(Reject(source, f"line {line} of {name}: {error}"))
+            rejects.append(Reject(source[:300], f"line {line} of {name}: {error}"))
             continue
         images.add(pair.image)
         ids |= {pair.id.casefold()} if pair.id else set()
@@ -78,7 +78,7 @@ def _pair(root: Path, row: object) -> Pair:
         if key in values:
             values[key] = _file(root, values[key])
     if values.get("split", "train") not in SPLITS:
-        raise _RowError(f"the split is {values['split']!r}: choose one of {', '.join(SPLITS)}")
+        raise _RowError(f"the split is {values['split']!r:.40}: choose one of {', '.join(SPLITS)}")
     name = values.get("id", "")
     if name and (set(name) & _UNSAFE or not name.isprintable() or not is_file_name(name)):
         raise _RowError(f"the id {name!r:.80} is not safe as a file name")
@@ -97,7 +97,8 @@ def _file(root: Path, named: str) -> str:
         raise _RowError(f"{printable(named):.200} can't be a file's name")
     path = safe_path(root, named)
     if path is None:
-        raise _RowError(f"{printable(named)} lies outside the corpus: name files below its folder")
+        outside = f"{printable(named):.200} lies outside the corpus"
+        raise _RowError(f"{outside}: name files below its folder")
     try:
         there = (root / path).is_file()
     except OSError:  # a name longer than file systems have them
@@ -159,9 +160,9 @@ def _json_rows(path: Path) -> Iterator[tuple[int, object]]:
 
 def _check_columns(path: Path, names: list[str]) -> None:
     if "image" not in names:
-        raise ManifestError(f"{path}: no column is called 'image'; it has {', '.join(names)}")
+        raise ManifestError(f"{path}: no column is called 'image'; it has {', '.join(names):.300}")
     for name in names:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1, 0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(COLUMNS)}"
-            raise ManifestError(f"{path}: unknown column {name!r}; {hint}")
+            raise ManifestError(f"{path}: unknown column {name!r:.80}; {hint}")

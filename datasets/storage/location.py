@@ -4,7 +4,7 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import fsspec
 from fsspec.registry import known_implementations
@@ -57,10 +57,15 @@ def locate(text: str | Path | UPath) -> Location:
     protocol = match["protocol"].lower()
     require_protocol(protocol, text)
     require_plain(protocol, text)
-    if protocol in HOSTED and not urlsplit(text).netloc:
+    if protocol in HOSTED and not _split(text).netloc:
         what = "host" if protocol in WEB else "bucket"
         raise LocationError(f"{text}: names no {what}: write {protocol}://{what.upper()}/STORE")
-    place = UPath(protocol + text[match.end("protocol") :].rstrip("/"))
+    try:
+        place = UPath(protocol + text[match.end("protocol") :].rstrip("/"))
+    except ValueError as error:
+        raise LocationError(
+            f"{public_url(text)}: is no URL of a store ({error}): write {protocol}://HOST/STORE"
+        ) from error
     return Path(place.path) if protocol in LOCAL else place
 
 
@@ -79,9 +84,20 @@ def is_inside(one: Location, other: Location) -> bool:
     return str(absolute(one)).startswith(f"{absolute(other)}/")
 
 
+def _split(text: str) -> SplitResult:
+    """Return the parts of a URL; raises `LocationError` where its host is none."""
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise LocationError(
+            f"a URL's host can't be read ({error}): write PROTOCOL://HOST/STORE, and [ ] around "
+            "numeric IPv6 addresses alone"
+        ) from error
+
+
 def public_url(text: str) -> str:
     """Return a URL without what may be secret in it: user, password, query and fragment."""
-    parts = urlsplit(text)
+    parts = _split(text)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else text
 
@@ -110,7 +126,7 @@ def require_protocol(protocol: str, text: str) -> None:
 
 def require_plain(protocol: str, text: str) -> None:
     """Raise `LocationError` where a URL carries what must not stand in logs and run folders."""
-    parts = urlsplit(text)
+    parts = _split(text)
     user, at, _ = parts.netloc.rpartition("@")
     if parts.query or (protocol in WEB and (at or parts.fragment)) or ":" in user:
         raise LocationError(

@@ -84,16 +84,31 @@ def read_metadata(path: Path) -> Metadata:
         stores = tuple(about.pop("stores", ()))
         model = ModelConfig(**about.pop("model"))
         metadata = Metadata(**about, model=model, figures=figures, stores=stores)
+        _check_types(metadata)
         _check_parameters(path, model, hyper)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: {_not_ours(path, error)}") from error
     except ModelError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: {error!s:.300}") from error
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of shm ({brief(error)})") from error
     return metadata
+
+
+def _check_types(metadata: Metadata) -> None:
+    """Raise TypeError where a value is of another type than all who read it rely on."""
+    types = {"phase": str, "step": int, "stopped_early": bool, "config": dict, "start": dict}
+    for name, kind in types.items():
+        value = getattr(metadata, name)
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r:.40}")
+    for store in metadata.stores:
+        if not isinstance(store, dict):
+            raise TypeError(f"a store is {store!r:.40}")
 
 
 def _parameters(model: ModelConfig) -> dict[str, Any]:
@@ -109,7 +124,7 @@ def _check_parameters(path: Path, model: ModelConfig, written: Mapping[str, Any]
             continue
         raise CheckpointError(
             f"{path}: its {net} {getattr(model, net, None)} has the hyper-parameters "
-            f"{written.get(net)}, this version's has {known.get(net)}: "
+            f"{written.get(net)!s:.400}, this version's has {known.get(net)}: "
             "use the version that wrote it"
         )
 

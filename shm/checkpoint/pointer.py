@@ -68,7 +68,9 @@ def read_pointer(path: Path) -> Pointer:
             raise other_format(path, written)
         pointer = Pointer(**about)
         named = [pointer.weights, *([] if pointer.state is None else [pointer.state])]
-        outside = [name for name in named if name in ("", "..") or Path(name).name != name]
+        if not isinstance(pointer.sha256, dict):
+            raise TypeError("it has no SHA-256 by name")  # noqa: TRY301 - told below
+        outside = [name for name in named if not _is_beside(name)]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
     except CheckpointError:
@@ -82,8 +84,13 @@ def read_pointer(path: Path) -> Pointer:
         )
         raise CheckpointError(f"{path}: damaged ({brief(error)}); {cure}") from error
     if outside:
-        raise CheckpointError(f"{path}: names {outside[0]}, a file outside its folder")
+        raise CheckpointError(f"{path}: names {outside[0]!s:.80}, a file outside its folder")
     return pointer
+
+
+def _is_beside(name: str) -> bool:
+    """Return whether a name is that of a file in the pointer's own folder."""
+    return Path(name).name == name and name not in ("", "..") and name.isprintable()
 
 
 def write_pointer(path: Path, pointer: Pointer) -> None:
@@ -168,8 +175,8 @@ def write_durably(path: Path, content: bytes) -> None:
 def other_format(path: Path, written: object) -> CheckpointError:
     """Return the error of a file that another version wrote."""
     return CheckpointError(
-        f"{path}: of format {written}, and this version of shm reads format {FORMAT}: use the "
-        "version that wrote it"
+        f"{path}: of format {written!s:.40}, and this version of shm reads format {FORMAT}: use "
+        "the version that wrote it"
     )
 
 

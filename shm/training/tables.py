@@ -47,7 +47,7 @@ def from_dict(values: Mapping[str, Any]) -> TrainConfig:
         )
     except ShmError:
         raise
-    except (dacite.DaciteError, TypeError, ValueError) as error:
+    except (dacite.DaciteError, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"the training configuration can't be read: {error}") from error
 
 
@@ -89,12 +89,12 @@ def _check_value(value: object, wanted: Any, name: str) -> None:  # noqa: ANN401
     elif get_origin(wanted) is Literal:
         one_of(wanted, **{name: value})
     elif not _is(value, wanted):
-        raise ConfigError(f"{name} is {value!r}: give {_told(wanted)}")
+        raise ConfigError(f"{name} is {value!r:.80}: give {_told(wanted)}")
 
 
 def _table(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} is {value!r}: it has settings of its own, as in [{name}]")
+        raise ConfigError(f"{name} is {value!r:.80}: it has settings of its own, as in [{name}]")
     return value
 
 

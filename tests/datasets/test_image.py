@@ -2,10 +2,12 @@
 
 import re
 import struct
+import time
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -307,6 +309,33 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
             read(path)
 
 
+def test_a_chunk_that_claims_gigabytes_is_damage_and_takes_no_room(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "a.png", gradient()).read_bytes())
+    start = data.index(b"IDAT") - 4
+    data[start : start + 4] = (2**32 - 1).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    tracemalloc.start()
+    for read in (read_photo, read_annotation, read_thumbnail):
+        with suppress(ImageError):  # what comes before the damage is whole
+            read(tmp_path / "a.png")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def test_a_jpeg_that_is_drawn_again_and_again_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(gradient()).save(path, progressive=True)
+    assert read_photo(path).shape == (32, 48, 3)
+    data = path.read_bytes()
+    scan = data[data.rindex(b"\xff\xc4") : -2]
+    path.write_bytes(data[:-2] + 200 * scan + data[-2:])
+    for read in (read_photo, read_annotation, read_thumbnail, may_annotate):
+        with pytest.raises(ImageError, match=r"^more than 100 scans: save it as a usual JPEG$"):
+            read(path)
+    path.write_bytes(data + 200 * scan)  # as the film that a phone puts behind a photo
+    assert read_photo(path).shape == (32, 48, 3)
+
+
 def test_the_bound_on_the_pixels_is_the_callers(tmp_path: Path) -> None:
     assert image_size(bomb(tmp_path / "a.png", 30_000, 30_000), max_pixels=10**9) == (30_000,) * 2
     with pytest.raises(ImageError, match=r"48×32 pixels, more than the 0.0015 megapixels"):
@@ -326,6 +355,32 @@ def test_an_animation_is_refused(tmp_path: Path) -> None:
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
         with pytest.raises(ImageError, match=r"^3 frames: save the one that counts"):
             read_photo(tmp_path / name)
+
+
+def test_a_tile_of_gigabytes_in_a_small_tiff_is_refused_undecoded(tmp_path: Path) -> None:
+    tags = {256: 20, 257: 20, 258: 8, 259: 8, 262: 1, 277: 1, 322: 32768, 323: 32768, 324: 134}
+    content = zlib.compress(bytes(2**20))
+    tags[325] = len(content)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    (tmp_path / "a.tif").write_bytes(head + content)
+    for read in (read_photo, read_annotation, image_size):
+        with pytest.raises(ImageError, match=r"^tiles of 1073\.74 megapixels: save it"):
+            read(tmp_path / "a.tif")
+
+
+def test_directories_without_end_are_not_counted(tmp_path: Path) -> None:
+    tags = {256: 20, 257: 20, 258: 8, 259: 1, 262: 1, 273: 8, 279: 400}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    length, count = len(entries) + 6, 20_000
+    heads = (struct.pack("<H", len(tags)) + entries for _ in range(count))
+    links = (struct.pack("<I", 8 + length * number) for number in range(1, count + 1))
+    chain = b"".join(head + link for head, link in zip(heads, links, strict=True))
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + chain)
+    started = time.process_time()
+    with pytest.raises(ImageError, match=r"^100 frames or more: save the one that counts"):
+        image_size(tmp_path / "a.tif")
+    assert time.process_time() - started < 1
 
 
 def test_a_phones_photo_with_a_preview_behind_it_is_read(tmp_path: Path) -> None:

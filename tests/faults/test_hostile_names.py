@@ -12,7 +12,7 @@ import socket
 import struct
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -38,7 +38,7 @@ from shm.workflows.verify import verify_store
 from tests.datasets.stores import write_people, write_store
 from tests.pipeline.scenes import scene
 from tests.shm.checkpoint.checkpoints import write as write_checkpoint
-from tests.workflows.corpora import Options, cluster, run, write_backgrounds
+from tests.workflows.corpora import Options, run, write_backgrounds
 
 SIDE = 32
 ESCAPE = "\x1b]0;owned\x07"
@@ -159,7 +159,7 @@ NAMES = {
     "日" * 83: "",
     "CON": "_CON",
     "nul.tail": "_nul.tail",
-    "rtl\u202egnp": "rtl\u202egnp",
+    "rtl\u202egnp": "rtl_gnp",
     "a..b": "a..b",
     "back\\slash": "back_slash",
     "C:evil": "C_evil",
@@ -228,12 +228,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "outside").mkdir()
     (folder / "outside" / "secret.png").write_bytes(png(90))
     return folder
-
-
-@pytest.fixture(scope="module")
-def there(root: Path) -> Iterator[Options]:
-    with cluster(root / "scheduler.json", workers=1) as scheduler:
-        yield "--scheduler", scheduler
 
 
 def prepare(raw: Path, store: Path, there: Options) -> Ran:
@@ -490,7 +484,7 @@ def test_backgrounds_get_what_the_tables_say(
     ("change", "told"),
     [
         (lambda voc, _: person_list(voc), "person_out.txt: a link that leads out of the corpus"),
-        (lambda _, coco: annotate(coco, b"[" * 200_000), "nested too deeply"),
+        (lambda _, coco: annotate(coco, b"[" * 200_000), "lists in lists, or a name, without end"),
         (lambda _, coco: annotate(coco, b'{"images":[{"id":1e400}]}'), "not COCO's annotations"),
         (lambda _, coco: annotate(coco, ESCAPE.encode()), "not COCO's annotations"),
     ],
@@ -558,18 +552,7 @@ def test_a_list_that_leads_out_is_not_read(root: Path, tmp_path: Path) -> None:
 
 # -------------------------------------------------------------------- stores of others
 
-IDS: dict[object, str] = {
-    "../../x": "not safe as a file's name",
-    "/etc/x": "not safe as a file's name",
-    "a/b": "not safe as a file's name",
-    "..": "not safe as a file's name",
-    "nul\0": "not safe as a file's name",
-    "NUL": "not safe as a file's name",
-    "x" * 240: "not safe as a file's name",
-    FORGED: "not safe as a file's name",
-    5: "record is damaged",
-    None: "record is damaged",
-}
+IDS = ("../../x", "/etc/x", "a/b", "..", "nul\0", "NUL", "x" * 240, FORGED, 5, None)
 
 RECORDS: dict[str, Callable[[Record], object]] = {
     "no size": lambda record: record | {"size": None},
@@ -614,7 +597,7 @@ def test_an_id_that_is_no_name_is_never_exported(
     given: object, people: Path, tmp_path: Path
 ) -> None:
     store = edited(people, tmp_path / "store.zarr", lambda record: record | {"id": given})
-    with pytest.raises(ShmError, match=IDS[given]):
+    with pytest.raises(ShmError, match="record is damaged"):
         export_store(store, tmp_path / "a" / "b")
     assert not list(tmp_path.rglob("*.png"))
 
@@ -635,7 +618,7 @@ def test_a_record_of_another_form_is_damage(
 def test_a_store_that_attacks_is_a_line_of_each_command(people: Path, tmp_path: Path) -> None:
     path = edited(people, tmp_path / "path.zarr", lambda record: record | {"id": f"../../{FORGED}"})
     told = run("shm-data", "export", path, tmp_path / "out", code=1).stderr
-    assert "not safe as a file's name" in told
+    assert "record is damaged" in told
     require_plain(told)
     damaged = edited(people, tmp_path / "damaged.zarr", RECORDS["brackets"])
     for words in (("inspect", damaged), ("verify", damaged), ("export", damaged, tmp_path / "no")):
@@ -643,7 +626,7 @@ def test_a_store_that_attacks_is_a_line_of_each_command(people: Path, tmp_path: 
 
 
 def test_nothing_that_a_store_says_reaches_the_terminal(people: Path, tmp_path: Path) -> None:
-    said = {"source": FORGED, "group": FORGED, "id": FORGED, "steps": {FORGED: FORGED}}
+    said = {"source": FORGED, "group": FORGED, "steps": {FORGED: FORGED}}
     store = edited(
         people,
         tmp_path / "store.zarr",
@@ -653,7 +636,8 @@ def test_nothing_that_a_store_says_reaches_the_terminal(people: Path, tmp_path: 
         corpus={"name": FORGED, "layout": FORGED},
         left_alone=[FORGED],
     )
-    for options in ((), ("--json",), ("--datasheet",), ("--sample", FORGED)):
+    sample = ("--sample", open_store(people).record(0)["id"])
+    for options in ((), ("--json",), ("--datasheet",), sample):
         require_plain(run("shm-data", "inspect", store, *options).stdout)
     done = run("shm-data", "verify", store, code=1)  # the group is in two splits
     require_plain(done.stdout + done.stderr)
@@ -689,7 +673,7 @@ def test_composites_of_a_person_with_a_path_for_an_id_are_not_exported(tmp_path:
     shutil.rmtree(store / "foregrounds")
     (tmp_path / "new").rename(store / "foregrounds")
     done = run("shm-data", "export", store, tmp_path / "a" / "b", code=1)
-    assert "not safe as a file's name" in done.stderr
+    assert "record is damaged" in done.stderr
 
 
 # -------------------------------------------------------------------- predictions and checkpoints
@@ -729,9 +713,9 @@ POINTERS = {
     "x/y": "a file outside its folder",
     "": "a file outside its folder",
     "C:\\x": "no such checkpoint",
-    "nul\0": "no such checkpoint",
-    "\ud800": "no such checkpoint",
-    FORGED.replace("/", ""): "no such checkpoint",
+    "nul\0": "a file outside its folder",
+    "\ud800": "a file outside its folder",
+    FORGED.replace("/", ""): "a file outside its folder",
     5: "damaged",
 }
 

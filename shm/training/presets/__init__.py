@@ -65,7 +65,7 @@ def read_toml(name: str) -> dict[str, Any]:
         )
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of lists in lists, or digits, without end
         raise ConfigError(f"{name} is no TOML: {error}") from error
 
 
@@ -84,6 +84,8 @@ def nested(path: Sequence[str], value: object) -> dict[str, Any]:
 
 
 def _assignments(change: str, values: Mapping[str, Any]) -> list[tuple[list[str], Any]]:
+    if not _is_text(change):  # which a file of the run's recipe could not hold
+        raise ConfigError(f"{change!r} is no text in UTF-8: rename what it names")
     name, equals, text = change.partition("=")
     path = name.strip().split(".")
     if not equals or not all(path):
@@ -94,8 +96,16 @@ def _assignments(change: str, values: Mapping[str, Any]) -> list[tuple[list[str]
     return [(path, value)]
 
 
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _value(text: str) -> Any:  # noqa: ANN401
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text  # a word without quotes

@@ -292,6 +292,7 @@ STRANGE = {
     "capitals": "<annotation><Object><name>person</name></Object></annotation>",
     "no name": "<annotation><object><pose>Left</pose></object></annotation>",
     "a name in a name": "<annotation><object><name><b>person</b></name></object></annotation>",
+    "beyond a megabyte": f"<annotation>{'<a/>' * 2**18}</annotation>",
     "an encoding": '<?xml version="1.0" encoding="foo-99"?><annotation></annotation>',
 }
 
