@@ -226,7 +226,7 @@ def _call_first(client: Any, first: Callable[[], None]) -> None:  # noqa: ANN401
 def connect(cluster: Cluster) -> Iterator[Any]:
     """Yield a Dask client of a local cluster, or of the one at `cluster.scheduler`."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
     if isinstance(cluster, SharedCluster):
@@ -249,24 +249,43 @@ def connect(cluster: Cluster) -> Iterator[Any]:
                 )
             yield client
         return
-    with (
-        dask.config.set(MALLOC),
-        LocalCluster(
-            n_workers=cluster.workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            # Its port is 8787 even so, and two commands at once would warn of each other.
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            silence_logs=logging.CRITICAL,  # what matters comes back as an exception
-            env=dict.fromkeys(THREAD_VARIABLES, "1"),
-        ) as local,
-        Client(local, set_as_default=False) as client,
-    ):
-        client.run(_ignore_interrupts)
+    with dask.config.set(MALLOC), ExitStack() as stack:
+        with _interrupts_held_back():
+            try:
+                local = stack.enter_context(_local_cluster(cluster.workers))
+            except (OSError, RuntimeError) as error:  # a TimeoutError is an OSError
+                raise EngineError(
+                    f"the workers could not be started ({' '.join(str(error).split())}): run the "
+                    "command again, perhaps with fewer --workers"
+                ) from error
+            client = stack.enter_context(Client(local, set_as_default=False))
         yield client
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the one that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _local_cluster(workers: int) -> Any:  # noqa: ANN401  (untyped)
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        # Its port is 8787 even so, and two commands at once would warn of each other.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+        silence_logs=logging.CRITICAL,  # what matters comes back as an exception
+        env=dict.fromkeys(THREAD_VARIABLES, "1"),
+    )
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hear Ctrl-C only afterwards, and have what is started meanwhile never hear it.
+
+    A terminal sends it to every process of a command. It is for the command to end its workers, in
+    order; threads and processes inherit what their starter does not hear.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
