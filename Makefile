@@ -54,7 +54,7 @@ soak: $(VENV)/ready  ## Kill every command many times over, starve it, and harm 
 
 audit: $(VENV)/ready  ## Look the pinned versions up among known vulnerabilities, and list licences
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group audit
-	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 	$(BIN)/pip-licenses --format markdown --order license
 
 wheel: $(VENV)/ready  ## Build the wheel into ./dist

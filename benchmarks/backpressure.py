@@ -73,7 +73,7 @@ def all_at_once(address: str, tasks: int) -> Iterator[int]:
 
     with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         futures = client.map(nothing, range(tasks), pure=False)
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
             yield future.result()
 
 

@@ -167,6 +167,14 @@ def test_exports_of_a_net_answer_as_the_net(tmp_path: Path) -> None:
     assert row["alpha's deviation"] > 0.1
 
 
+def test_the_scheduler_s_memory_is_measured_both_ways(tmp_path: Path) -> None:
+    figures = tmp_path / "f.json"
+    benchmark("backpressure", "--quick", "--json", figures)
+    rows = json.loads(figures.read_text())
+    assert [row["tasks"] for row in rows] == [*range(20, 201, 20)] * 2
+    assert {row["way"] for row in rows} == {"a few at a time", "all at once"}
+
+
 def test_the_composite_benchmark_runs_without_any_photos(tmp_path: Path) -> None:
     found = tmp_path / "f.json"
     benchmark("composite", "--quick", "--workers", "1", "--json", found)
