@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.storage import MemoryStore
 
 from shm.datasets.damage import DamageError, StoreError
 from shm.datasets.expected import unexpected_attribute
@@ -24,7 +26,7 @@ from shm.pipeline.errors import ShmError
 
 FORMAT = 3
 
-_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What zarr and we stumble over in metadata that somebody bent."""
 
 
@@ -90,7 +92,7 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
         layout: Any = group.attrs.get("shm")
     except StorageError:
         raise
-    except (OSError, *_BROKEN) as error:
+    except (OSError, *BROKEN) as error:
         raise StoreError(
             f"{path}: its zarr.json is damaged, or no store's: make it again, or name another "
             f"({error!s:.200})"
@@ -125,7 +127,7 @@ def open_array(group: zarr.Group, name: str, path: Location) -> "zarr.Array[Any]
         array = group[name]
     except StorageError:
         raise
-    except (OSError, *_BROKEN) as error:
+    except (OSError, *BROKEN) as error:
         raise DamageError(
             f"{path}: the metadata of {name} is missing or damaged; delete the store and make it "
             "again"
@@ -136,13 +138,22 @@ def open_array(group: zarr.Group, name: str, path: Location) -> "zarr.Array[Any]
 
 
 def is_laid_out(array: "zarr.Array[Any]", slots: int, layout: Layout) -> bool:
-    """Return whether an array lies in its shards as `ShardedArray` reads it."""
+    """Return whether an array's metadata are those that `create_sharded` writes.
+
+    `ShardedArray` reads less of them than other readers of zarr, who must find the same.
+    """
     return (
         array.shape == (slots, *layout.slot)
-        and array.chunks == layout.chunks
-        and array.shards == layout.shards
         and is_coded(array, layout)
+        and array.metadata.to_dict() == _metadata(slots, layout)
     )
+
+
+@lru_cache(maxsize=64)
+def _metadata(slots: int, layout: Layout) -> dict[str, Any]:
+    group = zarr.group(MemoryStore(), zarr_format=3)
+    create_sharded(group, "array", slots, layout)
+    return dict(group["array"].metadata.to_dict())
 
 
 def is_coded(array: "zarr.Array[Any]", layout: Layout) -> bool:
@@ -156,7 +167,7 @@ def damaged_metadata(path: Location) -> Iterator[None]:
     """Turn what broken metadata raises into one line."""
     try:
         yield
-    except _BROKEN as error:
+    except BROKEN as error:
         if isinstance(error, ShmError):
             raise
         raise StoreError(

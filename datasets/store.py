@@ -10,7 +10,7 @@ Prepared people are one store. Composites (`shm.datasets.composites`) are severa
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from shm.datasets.damage import Damage, DamageError, StoreError, repair_of
 from shm.datasets.expected import expected_record
 from shm.datasets.fields import FIELDS, Kind, layout_of, pictures, shard_slots
 from shm.datasets.group import (
+    BROKEN,
     FORMAT,
     Access,
     create_sharded,
@@ -170,7 +171,13 @@ class Store:
         return range(shard * self.shard, min(self.slots, (shard + 1) * self.shard))
 
     def write_shard(
-        self, shard: int, samples: Sequence[Arrays | None], records: Sequence[Record]
+        self,
+        shard: int,
+        samples: Sequence[Arrays | None],
+        records: Sequence[Record],
+        *,
+        allowed: Callable[[], None] = lambda: None,
+        anew: bool = False,
     ) -> None:
         """Write one shard of every array, whole, then its digests, then its records.
 
@@ -181,13 +188,21 @@ class Store:
             of a file; None where the input was rejected.
         records : sequence of dict
             One a slot.
+        allowed : callable, optional
+            Raises where the store is another one meanwhile; called when all is ready to be written,
+            and once more before the records are.
+        anew : bool
+            The shard is there with other bytes: its record is deleted first.
         """
         stored: dict[str, bytes] = {}
         for name in self.fields:
             slots = [None if sample is None else _slot(name, sample) for sample in samples]
             stored[name] = self._arrays[name].encode(slots)
         stored["record"] = self._arrays["record"].encode(list(map(encode_record, records)))
-        self.write_shard_bytes(shard, stored)
+        allowed()
+        if anew:
+            self.delete_shard(shard)
+        self.write_shard_bytes(shard, stored, allowed=allowed)
 
     def shard_bytes(self, shard: int, names: Sequence[str]) -> dict[str, bytes]:
         """Return a shard's bytes as they are stored, of some arrays and of the record.
@@ -202,7 +217,13 @@ class Store:
                 raise self._damage(damage)
         return {name: self._bytes(name, shard) or b"" for name in (*names, "record")}
 
-    def write_shard_bytes(self, shard: int, stored: Mapping[str, bytes]) -> None:
+    def write_shard_bytes(
+        self,
+        shard: int,
+        stored: Mapping[str, bytes],
+        *,
+        allowed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Write what `shard_bytes` of a store of the same slots, canvas and shards returned.
 
         Nothing is deleted first: a cluster may run a task twice at once, and then each finds what
@@ -214,6 +235,7 @@ class Store:
             self._put(name, shard, stored[name])
             digests[place] = np.frombuffer(hashlib.sha256(stored[name]).digest(), np.uint8)
         self._digests[shard] = digests
+        allowed()
         self._put("record", shard, stored["record"])
 
     def has_shard(self, shard: int) -> bool:
@@ -375,7 +397,7 @@ class Store:
             digests = np.asarray(self._digests[shard])
         except StorageError:
             raise
-        except (RuntimeError, ValueError, OSError):
+        except (RuntimeError, OSError, *BROKEN):
             yield Damage(shard, "digest", "is damaged", samples)
             return
         for place, name in enumerate(self.fields):

@@ -45,8 +45,9 @@ PATIENCE = 20.0
 """Seconds within which a scheduler answers: it may have been started at the same time."""
 
 
-LOOK_EVERY = 5.0
-"""Seconds after which a scheduler is asked anew how many workers it has."""
+LOOK_EVERY, ALONE = 5.0, 120.0
+"""Seconds after which a scheduler is asked anew how many workers it has, and for which it may have
+none: a cluster that restarts them takes a while."""
 
 
 class EngineError(ShmError, RuntimeError):
@@ -120,8 +121,6 @@ def run_tasks(
     Exception
         What a task raised.
     """
-    from distributed import as_completed
-
     waiting = iter(jobs)
     checked = partial(_with_own_versions, task, software_versions())
     with connect(cluster) as client, _told_in_a_line(client):
@@ -130,16 +129,32 @@ def run_tasks(
             _call_first(client, first)
         if ready is not None:
             ready()
-        running = as_completed(loop=client.loop)
         room = _Room(client)
-        for job in islice(waiting, room.jobs()):
-            running.add(client.submit(checked, job, pure=False))
-        for future in running:
-            report: Report = future.result()
-            # One comes for the one that ended, and more where a worker has joined.
-            for job in islice(waiting, max(0, room.jobs() - running.count())):
+        running = {client.submit(checked, job, pure=False) for job in islice(waiting, room.jobs())}
+        while running:
+            done = _first_done(client, running, room)
+            running -= done
+            # One comes for each that ended, and more where a worker has joined.
+            for job in islice(waiting, max(0, room.jobs() - len(running))):
                 running.add(client.submit(checked, job, pure=False))
-            yield report
+            for future in done:
+                report: Report = future.result()
+                yield report
+
+
+def _first_done(client: Any, running: set[Any], room: "_Room") -> set[Any]:  # noqa: ANN401
+    """Wait for the first futures that end, and for workers no longer than `ALONE`."""
+    from distributed import wait
+
+    while True:
+        try:
+            with client.as_current():
+                found = wait(running, timeout=LOOK_EVERY, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            room.require_workers()
+            continue
+        ended: set[Any] = set(found.done)
+        return ended
 
 
 class _Room:
@@ -149,13 +164,29 @@ class _Room:
         self._client = client
         self._asked = -LOOK_EVERY
         self._workers = 1
+        self._seen = time.monotonic()
 
     def jobs(self) -> int:
         """Return the number; workers that joined are seen after a while."""
-        if time.monotonic() - self._asked > LOOK_EVERY:
-            self._workers = max(1, len(self._client.ncores()))
-            self._asked = time.monotonic()
-        return 2 * self._workers
+        self._look()
+        return 2 * max(1, self._workers)
+
+    def require_workers(self) -> None:
+        """Raise `EngineError` where no worker has been there for `ALONE` seconds."""
+        self._look()
+        if time.monotonic() - self._seen > ALONE:
+            raise EngineError(
+                f"no worker has been at {self._client.scheduler.address} for {ALONE:.0f} s: start "
+                "some, then run the command again, which carries on"
+            )
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._asked > LOOK_EVERY:
+            self._workers = len(self._client.ncores())
+            self._asked = now
+        if self._workers:
+            self._seen = now
 
 
 @contextmanager

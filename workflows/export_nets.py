@@ -24,6 +24,7 @@ from shm.exporting.write import exported
 from shm.inference import MAX_SIDE
 from shm.models import SemanticHumanMatting
 from shm.prediction.onnx import FORMAT, GRAPHS
+from shm.workflows.lock import locked
 from shm.workflows.progress import progress
 
 CARD = "MODEL_CARD.md"
@@ -106,11 +107,12 @@ def export_nets(
         version=__version__,
     )
     contents[CARD] = card.encode()
-    for name in GRAPHS:
-        for suffix in (".onnx", ".pt2"):  # of an earlier export: other nets than these
-            (target / f"{name}{suffix}").unlink(missing_ok=True)
-    for name, content in contents.items():
-        write_bytes(target / name, content)
+    with locked(target, "shm export", inside=True):
+        for name in GRAPHS:
+            for suffix in (".onnx", ".pt2"):  # of an earlier export: other nets than these
+                (target / f"{name}{suffix}").unlink(missing_ok=True)
+        for name, content in contents.items():
+            write_bytes(target / name, content)
     return Exported(files=tuple(target / name for name in contents), parity=parity)
 
 

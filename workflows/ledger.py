@@ -2,7 +2,7 @@
 
 It is the store's history and no part of its bytes: two stores of the same samples were made at
 different times. Only the command writes it, never a worker. A line that a kill cut short counts for
-nothing; without the file nothing is lost but the history.
+nothing; what the file does not tell of photos is found out by reading them again.
 """
 
 import json
@@ -20,11 +20,15 @@ from shm.datasets.storage.opening import open_storage
 
 FILE = "ledger.jsonl"
 
-PAUSE = 30.0
-"""Seconds between two uploads of a ledger that lies elsewhere."""
+PAUSE, UPLOADED = 30.0, 1e5
+"""Seconds between two uploads of a ledger that lies elsewhere, more where it has more bytes than so
+many a second: what was not uploaded yet when a command is killed is found out again."""
 
 Signatures = dict[str, Signature]
 """Of each file that something was made from, by its path in the corpus."""
+
+
+_NEEDED = ("at", "event")
 
 
 class Ledger:
@@ -35,20 +39,25 @@ class Ledger:
         self._storage = open_storage(store)
         # An object can't be added to: what is there is kept, to be uploaded with what comes.
         far = not isinstance(self._path, Path)
-        self._content = (self._storage.read(FILE) or b"") if far else b""
-        self._kept = time.monotonic()
+        self._lines = [self._storage.read(FILE) or b""] if far else []
+        self._next = 0.0
+        self.written = False
+        """Whether something was done."""
 
     def add(self, event: str, **facts: object) -> None:
         """Write that something happened."""
+        self.written = True
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps({"at": now, "event": event, **facts}).encode() + b"\n"
         if isinstance(self._path, Path):
             _append(self._path, line)
             return
-        self._content += line
-        if event != "shard" or time.monotonic() - self._kept > PAUSE:
-            self._storage.write(FILE, self._content)
-            self._kept = time.monotonic()
+        self._lines.append(line)
+        if event != "shard" or time.monotonic() > self._next:
+            content = b"".join(self._lines)
+            self._lines = [content]
+            self._storage.write(FILE, content)
+            self._next = time.monotonic() + max(PAUSE, len(content) / UPLOADED)
 
     def begin(self, command: str, software: Mapping[str, str], config: object) -> None:
         """Write that a command begins."""
@@ -60,8 +69,9 @@ class Ledger:
         found: Signatures = {}
         for line in read_ledger(self._store):
             files = line.get("files")
-            if isinstance(files, dict):
-                found |= {name: (each[0], each[1]) for name, each in files.items()}
+            for name, each in files.items() if isinstance(files, dict) else ():
+                if isinstance(each, list) and len(each) == 2:
+                    found[name] = (each[0], each[1])
         return found
 
 
@@ -70,9 +80,9 @@ def read_ledger(store: Location) -> Iterator[dict[str, Any]]:
     for text in (open_storage(store).read(FILE) or b"").splitlines():
         try:
             line = json.loads(text)
-        except ValueError:  # as a kill leaves it
+        except (ValueError, RecursionError):  # as a kill leaves it, or somebody else
             continue
-        if isinstance(line, dict) and isinstance(line.get("event"), str):
+        if isinstance(line, dict) and all(isinstance(line.get(each), str) for each in _NEEDED):
             yield line
 
 

@@ -111,7 +111,8 @@ def free_bytes(target: Location) -> int | None:
     """Return how many bytes fit where a store will lie; None where nobody can tell."""
     if not isinstance(target, Path):
         return None
-    there = next((each for each in target.absolute().parents if each.is_dir()), None)
+    whole = target.resolve()  # a link may lead to another disk
+    there = next((each for each in (whole, *whole.parents) if each.is_dir()), None)
     return None if there is None else shutil.disk_usage(there).free
 
 
@@ -126,7 +127,8 @@ def available_memory() -> int | None:
         found = int(line.split()[1]) * 1024
     except (OSError, StopIteration, ValueError):
         return None
-    return min(found, _bound() or found)
+    bound = _bound()
+    return found if bound is None else min(found, bound)
 
 
 def _bound() -> int | None:
@@ -135,6 +137,10 @@ def _bound() -> int | None:
     try:
         bound = (folder / "memory.max").read_text(encoding="ascii").strip()
         taken = int((folder / "memory.current").read_text(encoding="ascii"))
-        return None if bound == "max" else max(0, int(bound) - taken)
-    except (OSError, ValueError):
+        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        files = dict(line.split() for line in lines)[
+            "inactive_file"
+        ]  # kept as long as there is room
+        return None if bound == "max" else max(0, int(bound) - taken + int(files))
+    except (OSError, ValueError, KeyError):
         return None

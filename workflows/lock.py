@@ -3,22 +3,30 @@
 import json
 import os
 import socket
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from upath import UPath
 
 from shm.datasets.files import is_full
+from shm.datasets.storage.errors import StorageError
 from shm.datasets.storage.location import Location
 from shm.datasets.storage.remote import RemoteStorage
 from shm.pipeline.errors import ShmError
 
 INSIDE = ".lock"
 """Name of a lock's file that lies in the folder that it holds."""
+
+
+RACE = 1.0
+"""Seconds that who takes a dead command's lock in a bucket waits for others who do so, too."""
 
 
 class BusyError(ShmError, BlockingIOError):
@@ -31,12 +39,18 @@ class PlaceError(ShmError, OSError):
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds a place, and since when."""
+    """Who holds a place, and since when.
+
+    `machine` tells one where processes are numbered apart from another, whatever it is called, and
+    `token` this holder from every other one.
+    """
 
     command: str
     pid: int
     host: str
     since: str
+    machine: str = ""
+    token: str = ""
 
     def __str__(self) -> str:
         return f"`{self.command}` (process {self.pid} on {self.host}, since {self.since})"
@@ -44,8 +58,12 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Return whether it is known to have ended: of another machine's nothing is known."""
-        if self.host != socket.gethostname():
+        if not self.machine or self.machine != this_machine():
             return False
+        if (
+            self.pid == os.getpid()
+        ):  # a number that was given away again: this process holds nothing
+            return True
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -53,6 +71,15 @@ class Holder:
         except OSError:  # it is there, and another user's
             return False
         return False
+
+
+@cache
+def this_machine() -> str:
+    """Return what tells this machine, since it was started, and this container from all others."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    return f"{socket.gethostname()} {uuid.getnode()}"
 
 
 @contextmanager
@@ -81,7 +108,14 @@ def locked(place: Location, command: str, *, inside: bool = False) -> Iterator[H
         Nothing can be written there.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    own = Holder(command=command, pid=os.getpid(), host=socket.gethostname(), since=now)
+    own = Holder(
+        command=command,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        since=now,
+        machine=this_machine(),
+        token=uuid.uuid4().hex,
+    )
     if isinstance(place, Path):
         whole = place.resolve()  # by whatever link it was named
         file = whole / INSIDE if inside else whole.with_name(f".{whole.name}.lock")
@@ -105,18 +139,21 @@ def _named(place: Location) -> Iterator[None]:
 
 @contextmanager
 def _held_here(place: Path, file: Path, own: Holder) -> Iterator[Holder | None]:
-    before = _holder(_content(file))
-    lock = FileLock(file, timeout=0)
+    # What has no locks of its own is no place to pretend some.
+    lock = FileLock(file, timeout=0, fallback_to_soft=False)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.name == INSIDE:
+            file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise _busy(place, _holder(_content(file))) from None
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
         if is_full(error):
             raise
-        told = f"{place}: can't be written to ({error.strerror}): name another place"
+        why = getattr(error, "strerror", None) or "it has no locks"
+        told = f"{place}: can't be written to ({why}): name another place"
         raise PlaceError(told) from error
+    before = _holder(_content(file))
     try:
         with suppress(OSError):  # on a full disk it is held without a name
             file.write_text(json.dumps(asdict(own)), encoding="utf-8")
@@ -137,10 +174,15 @@ def _held_there(place: UPath, own: Holder) -> Iterator[Holder | None]:
             cure = f"; if it has ended, delete {storage.url}/{key}"
             raise _busy(place, before, cure)
         storage.write(key, content)
+        time.sleep(RACE)
+        if storage.read(key) != content:  # another one took it over at the same moment
+            raise _busy(place, _holder(storage.read(key)))
     try:
         yield before
     finally:
-        storage.delete(key)
+        with suppress(StorageError):  # which the next command on this machine sees through
+            if storage.read(key) == content:
+                storage.delete(key)
 
 
 def _busy(place: Location, holder: Holder | None, more: str = "") -> BusyError:
@@ -164,6 +206,8 @@ def _holder(content: bytes | None) -> Holder | None:
             pid=int(told["pid"]),
             host=str(told["host"]),
             since=str(told["since"]),
+            machine=str(told.get("machine", "")),
+            token=str(told.get("token", "")),
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from shm.datasets.composites.store import create_composites, open_composites
 from shm.datasets.storage.location import Location, is_inside, is_same
-from shm.workflows.composite import SPELLINGS, copy_shards
+from shm.workflows.composite import SPELLINGS, copy_shards, require_unchanged
 from shm.workflows.composite.images import make_images, need_of_images
 from shm.workflows.composite.sources import CompositeError
 from shm.workflows.engine import ClusterConfig, SharedCluster
@@ -40,6 +40,7 @@ def materialise(
     source = open_composites(lazy)
     if source.form != "lazy":
         raise CompositeError(f"{lazy} has its images already")
+    identities = [(part, part.identity()) for part in (source.foregrounds, source.backgrounds)]
     layout = {"form": "materialised", "slots": source.slots, "canvas": source.canvas}
     attributes = {name: source.attributes[name] for name in CARRIED}
     making = Making(
@@ -67,6 +68,8 @@ def materialise(
         if not store.attributes["complete"]:
             copy_shards(source.foregrounds, store.foregrounds, "people")
             copy_shards(source.backgrounds, store.backgrounds, "backgrounds")
+            for part, identity in identities:
+                require_unchanged(part, identity)
             if store.attributes["recipes"] is None:
                 store.copy_recipes(source)
             with SharedCluster(cluster) as shared:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from upath import UPath
+
 from shm.datasets.damage import StoreError
 from shm.datasets.group import open_group, require_writable
 from shm.datasets.storage.location import Location
@@ -19,6 +21,9 @@ from shm.datasets.storage.remote import RemoteStorage
 from shm.pipeline.errors import ShmError
 from shm.workflows.ledger import Ledger
 from shm.workflows.lock import locked
+
+ROOT = "zarr.json"
+"""Key of what makes a folder, or the objects below a name, a store."""
 
 NAMED = 5
 """Files that a message names; of the others it says how many there are."""
@@ -91,13 +96,14 @@ def open_for_writing(
         What stands there was made otherwise; the message names the options that differ.
     """
     require_writable(path)
-    if isinstance(path, Path) and not path.parent.is_dir():
-        raise StoreError(f"{path.parent}: no such folder to put {path.name} in")
+    if isinstance(path, Path):
+        path = path.absolute()  # a name such as `.` has no place beside it
+        if not path.parent.is_dir():
+            raise StoreError(f"{path.parent}: no such folder to put {path.name} in")
     with locked(path, making.command) as killed:
         store = _opened(path, making, overwrite=overwrite)
         ledger = Ledger(path)
-        finished = store.attributes["complete"]
-        if not finished:
+        if not store.attributes["complete"]:
             ledger.begin(making.command, making.wanted["software"], making.wanted.get("config", {}))
             if killed is not None:
                 ledger.add("note", text=f"{killed} was killed before")
@@ -107,13 +113,13 @@ def open_for_writing(
             with suppress(OSError):  # of a full disk, say
                 ledger.add("stop", why=" ".join(str(error).split()) or type(error).__name__)
             raise
-        if not finished:
+        if ledger.written:
             _remove_leftovers(path)  # of workers that died while others went on
 
 
 def _opened(path: Location, making: Making[AnyStore], *, overwrite: bool) -> AnyStore:
     wanted = _plain(making.wanted)
-    there = open_storage(path).size("zarr.json") is not None
+    there = open_storage(path).size(ROOT) is not None
     if overwrite and (there or (isinstance(path, Path) and path.exists())):
         # Opening it first, so that nothing is ever deleted but a store of ours.
         _, layout = open_group(path)
@@ -215,9 +221,7 @@ def _value(said: Any, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
 def _remove(path: Location) -> None:
     """Delete a store; out of its place in one step, so that a kill leaves no part of it there."""
     if not isinstance(path, Path):
-        storage = RemoteStorage(path)
-        storage.delete("zarr.json")  # without it there is no store
-        storage.delete_all()
+        _remove_there(path)
         return
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -230,6 +234,21 @@ def _remove_leftovers(path: Location) -> None:
     if isinstance(path, Path):
         for leftover in path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
+
+
+def _remove_there(path: UPath) -> None:
+    """Delete a store's objects, last the one that makes it a store; until then it is unfinished.
+
+    Shards that stayed behind would be taken for those of the next store.
+    """
+    group, layout = open_group(path, writable=True)
+    group.attrs["shm"] = layout | {"complete": False}
+    storage = RemoteStorage(path)
+    storage.delete_some([key for key in storage.listing() if key != ROOT])
+    left = [key for key in storage.listing() if key != ROOT]
+    if left:
+        raise ResumeError(f"{path}: {len(left)} objects can't be deleted, as {left[0]}; try again")
+    storage.delete(ROOT)
 
 
 def _create(path: Location, create: Callable[[Location], object]) -> None:
@@ -249,15 +268,22 @@ def _create(path: Location, create: Callable[[Location], object]) -> None:
         raise
 
 
-def _create_there(path: Location, create: Callable[[Location], object]) -> None:
+def _create_there(path: UPath, create: Callable[[Location], object]) -> None:
     """Create the store here and upload it, what makes it one last."""
-    storage = open_storage(path)
+    if not path.name:
+        raise ResumeError(f"{path}: names no place in the bucket: add one, as people.zarr")
+    storage = RemoteStorage(path)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / path.name
         create(made)
         files = sorted(each for each in made.rglob("*") if each.is_file())
         keys = {each.relative_to(made).as_posix(): each for each in files}
-        for key in sorted(keys, key=lambda key: (key == "zarr.json", key)):
+        others = sorted(set(storage.listing()) - keys.keys())  # else of a creation that was killed
+        if others:
+            raise ResumeError(
+                f"{path}: there are other objects, as {others[0]}: name another place"
+            )
+        for key in sorted(keys, key=lambda key: (key == ROOT, key)):
             storage.write(key, keys[key].read_bytes())
 
 

@@ -104,8 +104,7 @@ def train(
         if settings.cache is not None and all(isinstance(source.path, Path) for source in sources):
             say("--cache is for stores at URLs: not used")
         make_run(run)
-        if ranks.first:
-            held.enter_context(locked(run, "shm train", inside=True))
+        hold(run, ranks, held)
         say(f"training on {device}, preset {config.preset}{_together(ranks, device, config)}")
         if device.type == "cpu" and config.loop.precision != "fp32":
             say(
@@ -130,6 +129,19 @@ def train(
             train_one(phase, feed, run, config, pretrained=given[phase], note=say)
             for phase in phases
         ]
+
+
+def hold(run: Path, ranks: Ranks, held: ExitStack) -> None:
+    """Hold the run's folder by the first process; where it can't, all of them raise why."""
+    refusal = None
+    if ranks.first:
+        try:
+            held.enter_context(locked(run, "shm train", inside=True))
+        except ShmError as error:
+            refusal = str(error)
+    refusals = [each for each in ranks.gather(refusal) if each]
+    if refusals:
+        raise TrainError(refusals[0])
 
 
 def given_to(

@@ -7,7 +7,7 @@ from typing import Any
 from shm.datasets.composites.leaks import leaks_among, leaks_of_composites
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.damage import Damage, DamageError
-from shm.datasets.group import damaged_metadata
+from shm.datasets.group import damaged_metadata, require_writable
 from shm.datasets.opening import Samples, open_samples
 from shm.datasets.storage.location import Location
 from shm.workflows.ledger import Ledger
@@ -54,6 +54,8 @@ def verify_store(path: Location, *, repair: bool = False) -> Verdict:
     """
     if not repair:
         return _verified(path)
+    require_writable(path)
+    open_samples(path, incomplete=True)  # what isn't there can't be held either
     with locked(path, "shm-data verify --repair"):
         return _repaired(path)
 

@@ -63,7 +63,9 @@ class LocalStorage:
             return sum(file.stat().st_size for file in files)
 
     def write(self, key: str, content: bytes) -> None:
-        """Write a file beside its place, then move it there."""
+        """Write a file beside its place, then move it there; the folder itself is never made."""
+        if not self._root.is_dir():
+            raise StorageError(f"{self._root}: is gone, so {key} was not written")
         write_bytes(self._root / key, content)
 
     def delete(self, key: str) -> None:

@@ -25,6 +25,9 @@ from shm.datasets.storage.runs import Range, cut, merge, split
 
 T = TypeVar("T")
 
+BATCH = 1000
+"""Objects that are deleted before the next ones are asked for."""
+
 SLOWEST = 2**18
 """Bytes a second that an upload makes at least, or it is given up."""
 
@@ -98,7 +101,13 @@ class RemoteStorage:
         sync(self._system().loop, partial(self._put, key, content))
 
     def create(self, key: str, content: bytes) -> bool:
-        """Upload an object unless there is one: False where there is."""
+        """Upload an object unless there is one: False where there is.
+
+        That only one of two that do so at once comes through is up to the service: S3 and Google
+        Cloud Storage see to it. What is there already is found out on any.
+        """
+        if self.size(key) is not None:
+            return self.read(key) == content
         try:
             sync(self._system().loop, partial(self._put, key, content, mode="create"))
         except FileExistsError:
@@ -110,9 +119,13 @@ class RemoteStorage:
         """Delete an object, if it is there."""
         self._wait(partial(self._delete, key))
 
-    def delete_all(self) -> None:
-        """Delete all objects below the root."""
-        self._wait(self._delete_all)
+    def delete_some(self, keys: Sequence[str]) -> None:
+        """Delete objects, those that are there, several at once."""
+        sync(self._system().loop, partial(self._delete_some, keys))
+
+    def listing(self) -> list[str]:
+        """Return the keys of all objects below the root, asked anew."""
+        return self._wait(self._listing) or []
 
     def forget(self, key: str) -> bool:  # noqa: ARG002 - there is nothing to forget
         """Return False: nothing is kept."""
@@ -213,7 +226,8 @@ class RemoteStorage:
 
         async def ask() -> None:
             try:
-                await system._pipe_file(path, content, mode=mode)  # noqa: SLF001
+                more = {} if mode == "overwrite" else {"mode": mode}  # which not every one knows
+                await system._pipe_file(path, content, **more)  # noqa: SLF001
             except Exception as error:
                 if mode == "create" and status_of(error) == HTTPStatus.PRECONDITION_FAILED:
                     raise FileExistsError from error
@@ -232,18 +246,27 @@ class RemoteStorage:
                 verb="deleted",
             )
 
-    async def _delete_all(self) -> None:
-        system, path = self._system(), self._path("")
-        system.invalidate_cache()
-        long = self._config.retry.seconds
-        async with self._connection().slots:
-            await persist(
-                lambda: system._rm(path, recursive=True),  # noqa: SLF001
-                self.url,
-                self._config.retry,
-                long,
-                verb="deleted",
-            )
+    async def _delete_some(self, keys: Sequence[str]) -> None:
+        async def each(key: str) -> None:
+            try:
+                await self._delete(key)
+            except FileNotFoundError:
+                return
+
+        for start in range(0, len(keys), BATCH):
+            await asyncio.gather(*map(each, keys[start : start + BATCH]))
+
+    async def _listing(self) -> list[str]:
+        system, root = self._system(), self._path("")
+
+        async def ask() -> list[str]:
+            system.invalidate_cache()  # a listing of before would serve stale facts
+            found: list[str] = await system._find(root)  # noqa: SLF001
+            return found
+
+        bare = root.lstrip("/")
+        found = await self._persist("", ask, self._config.retry.seconds)
+        return [each.lstrip("/").removeprefix(bare).lstrip("/") for each in found]
 
     def _require_ranges(self, key: str, content: bytes, length: int) -> None:
         if len(content) > length:

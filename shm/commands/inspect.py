@@ -96,7 +96,8 @@ def history_lines(history: list[dict[str, Any]]) -> list[str]:
     for line in history[-MOST_EVENTS:]:
         facts = {name: line[name] for name in line if name not in ("at", "event", "software")}
         told = ", ".join(f"{name} {value}" for name, value in facts.items())
-        version = line.get("software", {}).get("shm-matting")
+        software = line.get("software")
+        version = software.get("shm-matting") if isinstance(software, dict) else None
         by = f", shm {version}" if version else ""
         text.append(f"    {line['at']}  {line['event']:<8} {told}{by}")
     return text

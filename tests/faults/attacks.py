@@ -16,6 +16,9 @@ from tests.workflows.forks import Command, forks
 
 HERE = Path(__file__).parent
 
+Strike = Callable[[psutil.Process], object]
+"""Strikes a command; returns False where there was nothing to strike."""
+
 LONGEST = 180.0
 """Seconds that a command under attack may take."""
 
@@ -63,7 +66,7 @@ def at(moment: Moment, words: Sequence[object], folder: Path) -> tuple[bool, str
     return came, done
 
 
-def after(seconds: float, strike: Callable[[psutil.Process], None]) -> Attack:
+def after(seconds: float, strike: Strike) -> Attack:
     """Strike once a command has worked for so long."""
 
     def attack(command: Command) -> bool:
@@ -73,10 +76,9 @@ def after(seconds: float, strike: Callable[[psutil.Process], None]) -> Attack:
                 return False
             time.sleep(0.002)
         try:
-            strike(psutil.Process(command.pid))
+            return strike(psutil.Process(command.pid)) is not False
         except psutil.NoSuchProcess:
             return False
-        return True
 
     return attack
 
@@ -108,15 +110,16 @@ def terminate(process: psutil.Process) -> None:
     process.terminate()
 
 
-def kill_a_worker(process: psutil.Process) -> None:
-    """SIGKILL one of its worker processes, and leave the command alone."""
+def kill_a_worker(process: psutil.Process) -> bool:
+    """SIGKILL one of its worker processes, and leave the command alone; False where it has none."""
     for each in process.children(recursive=True):
         if "spawn_main" in " ".join(each.cmdline()):
             each.kill()
-            return
+            return True
+    return False
 
 
-KINDS: dict[str, Callable[[psutil.Process], None]] = {
+KINDS: dict[str, Strike] = {
     "kill -9, all": kill_all,
     "kill -9, the command": kill_the_command,
     "Ctrl-C": interrupt,
@@ -124,6 +127,15 @@ KINDS: dict[str, Callable[[psutil.Process], None]] = {
     "kill -9, a worker": kill_a_worker,
 }
 """What may happen to a command, by the name that tables have for it."""
+
+
+def wait_for(sign: Path, command: Command) -> None:
+    """Wait until a command has made a file."""
+    give_up = time.monotonic() + LONGEST
+    while not sign.exists():
+        assert command.poll() is None, command.told
+        assert time.monotonic() < give_up, f"{sign} does not come"
+        time.sleep(0.002)
 
 
 def _ended(command: Command) -> str:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.datasets.stores import all_files
-from tests.faults.attacks import HERE, Moment
+from shm.workflows import engine
+from shm.workflows.engine import ClusterConfig, EngineError, VersionError, run_tasks
+from tests.faults.attacks import HERE, Moment, wait_for
 from tests.faults.chain import COMPOSITE, PREPARE, write_chain
 from tests.faults.hook import VARIABLE
 from tests.workflows.clusters import TcpCluster, tcp_cluster
 from tests.workflows.corpora import Options, run
-from tests.workflows.forks import Command, forks
+from tests.workflows.forks import forks
 
 OTHER_VERSION = "Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n"
 
@@ -58,15 +58,6 @@ def shards(out: Path) -> list[Path]:
     return list(out.glob("record/c/*/0"))
 
 
-def when(sign: Path, command: Command) -> None:
-    """Wait for a file, or for the command's end."""
-    give_up = time.monotonic() + 120
-    while not sign.exists():
-        assert command.poll() is None, command.told
-        assert time.monotonic() < give_up
-        time.sleep(0.002)
-
-
 def test_a_worker_killed_in_mid_shard_loses_nothing(
     folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
@@ -95,7 +86,7 @@ def test_a_nanny_that_dies_takes_its_worker_along_and_loses_nothing(
     )
     out = tmp_path / "people.zarr"
     command = forks().start(prepared(folder, out, three))
-    when(out / "record/c/0/0", command)
+    wait_for(out / "record/c/0/0", command)
     cluster.kill(nanny)
     own.wait(20)
     cluster.add()
@@ -109,7 +100,7 @@ def test_a_scheduler_that_dies_is_a_line_and_the_next_run_carries_on(
 ) -> None:
     out = tmp_path / "people.zarr"
     command = forks().start(prepared(folder, out, three))
-    when(out / "record/c/0/0", command)
+    wait_for(out / "record/c/0/0", command)
     cluster.kill(cluster.scheduler)
     done = command.wait()
     assert done.returncode == 1
@@ -134,36 +125,11 @@ def test_a_worker_that_joins_late_works_along(
     cluster.wait_for(1)
     out = tmp_path / "train.zarr"
     command = forks().start((*COMPOSITE.words(folder, out), *three))
-    when(out / "backgrounds/record/c/0/0", command)
+    wait_for(out / "backgrounds/record/c/0/0", command)
     cluster.add(2)
     done = command.wait()
     assert done.returncode == 0, done.stderr
     assert COMPOSITE.is_same(folder, out)
-
-
-@pytest.mark.long
-def test_a_worker_that_stops_and_wakes_again_loses_nothing(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
-) -> None:
-    """What it had at hand may be done twice, by another and by itself."""
-    out = tmp_path / "people.zarr"
-    slow = psutil.Process(cluster.workers[0].pid)
-    ended = threading.Event()
-
-    def doze() -> None:
-        while not ended.wait(0.05):
-            slow.suspend()
-            ended.wait(0.4)
-            slow.resume()
-
-    dozing = threading.Thread(target=doze)
-    dozing.start()
-    try:
-        run(*prepared(folder, out, three))
-    finally:
-        ended.set()
-        dozing.join()
-    assert PREPARE.is_same(folder, out)
 
 
 def of_another_version(folder: Path) -> dict[str, str]:
@@ -190,18 +156,35 @@ def test_a_worker_of_another_version_is_refused_with_both(
 
 
 @pytest.mark.long
-def test_a_worker_of_another_version_that_joins_late_writes_nothing(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+def test_a_worker_of_another_version_that_joins_late_does_no_job(
+    tmp_path: Path, cluster: TcpCluster
 ) -> None:
-    out = tmp_path / "people.zarr"
-    command = forks().start(prepared(folder, out, three))
-    when(out / "zarr.json", command)
+    def job(number: int) -> int:
+        time.sleep(0.2)
+        return number
+
+    running = run_tasks(job, range(1000), ClusterConfig(scheduler=cluster.address))
+    next(running)
     (other,) = cluster.add(variables=of_another_version(tmp_path / "other"))
-    done = command.wait()
+    with pytest.raises(VersionError, match=r"a worker has numpy 0\.0\.1 \(here "):
+        list(running)
     cluster.kill(other)
     cluster.wait_for(3)
-    if done.returncode:  # it came in time to be given something to do
-        assert "a worker has numpy 0.0.1 (here " in done.stderr
-        run(*prepared(folder, out, three))
-    assert PREPARE.is_same(folder, out)
-    assert all_files(out) == all_files(folder / "people.zarr")
+
+
+def test_without_any_worker_the_command_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ALONE", 2.0)
+    monkeypatch.setattr(engine, "LOOK_EVERY", 0.2)
+    with tcp_cluster(tmp_path / "cluster", workers=1) as cluster:
+
+        def job(number: int) -> int:
+            time.sleep(0.2)
+            return number
+
+        running = run_tasks(job, range(1000), ClusterConfig(scheduler=cluster.address))
+        next(running)
+        cluster.kill(cluster.workers[0])
+        with pytest.raises(EngineError, match="no worker has been at tcp://"):
+            list(running)

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.attacks import Moment, at, interrupt, terminate, under
+from tests.faults.attacks import Moment, at, interrupt, terminate, under, wait_for
 from tests.faults.chain import (
     COMPOSITE,
     EXPORT,
@@ -66,8 +66,7 @@ def test_ctrl_c_and_sigterm_leave_what_the_next_run_goes_on_with(
     words = PREPARE.words(folder, out)
 
     def attack(command: Command) -> bool:
-        while not (out / "record/c/0/0").exists():
-            assert command.poll() is None, command.told
+        wait_for(out / "record/c/0/0", command)
         assert callable(strike)
         strike(psutil.Process(command.pid))
         return True

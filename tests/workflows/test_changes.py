@@ -94,6 +94,18 @@ def test_a_rejected_photo_that_was_mended_is_accepted(folder: Path, there: Optio
     assert_as_new(folder, there)
 
 
+def test_without_its_history_a_mended_photo_is_accepted_all_the_same(
+    folder: Path, there: Options
+) -> None:
+    (folder / "people.zarr/ledger.jsonl").write_text(
+        '{"at": "now", "event": "x", "files": {"a": 5}}'
+    )
+    shutil.copy(folder / "raw/images/p0068.png", folder / "raw/images/p0069.png")
+    darken(folder / "raw/images/p0069.png")
+    assert "70 photos accepted, 0 rejected" in run(*prepare(folder), *there).stderr
+    run("shm-data", "inspect", folder / "people.zarr")
+
+
 def test_without_its_history_a_changed_photo_is_found_all_the_same(
     folder: Path, there: Options
 ) -> None:

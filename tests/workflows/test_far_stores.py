@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ import pytest
 from upath import UPath
 
 from shm.workflows.ledger import read_ledger
-from shm.workflows.lock import BusyError, locked
+from shm.workflows.lock import BusyError, locked, this_machine
 from tests.datasets.storage.servers import BUCKET, s3_server
 from tests.datasets.stores import all_files
 from tests.faults.chain import COMPOSITE, LAZY, PREPARE, write_chain
@@ -94,9 +93,11 @@ def test_a_killed_command_goes_on_in_the_bucket(
     )
     command = forks().start(words)
     record = place(server, "killed.zarr") / "record/c/0/0"
+    give_up = time.monotonic() + 120
     while not record.fs.exists(record.path):
         record.fs.invalidate_cache()
         assert command.poll() is None, command.told
+        assert time.monotonic() < give_up
         time.sleep(0.01)
     command.send_signal(signal.SIGKILL)
     command.wait()
@@ -119,6 +120,28 @@ def test_other_options_are_refused_and_overwrite_makes_it_anew(
     run("shm-data", "verify", f"s3://{BUCKET}/other.zarr")
 
 
+def test_what_others_have_in_a_bucket_is_never_deleted(
+    folder: Path, server: str, there: Options
+) -> None:
+    (place(server, "photos") / "deep" / "mine.jpg").write_bytes(b"mine")
+    for name in ("photos", ""):
+        words = ("shm-data", "prepare", folder / "raw", f"s3://{BUCKET}/{name}", "--overwrite")
+        told = run(*words, *there, code=1).stderr
+        assert "name another place" in told or "names no place in the bucket" in told
+    assert (place(server, "photos") / "deep" / "mine.jpg").read_bytes() == b"mine"
+
+
+def test_an_overwrite_that_was_stopped_takes_no_old_shard_for_a_new_one(
+    folder: Path, server: str, there: Options
+) -> None:
+    words = ("shm-data", "prepare", folder / "raw", f"s3://{BUCKET}/half.zarr", "--size", 64)
+    run(*words, *there)
+    half = place(server, "half.zarr")
+    (half / "zarr.json").unlink()  # as a kill would leave it, had this gone first
+    told = run(*words, "--refine", "none", *there, code=1).stderr
+    assert "there are other objects" in told
+
+
 def test_only_one_can_hold_a_place_in_a_bucket(server: str) -> None:
     held = place(server, "held.zarr")
     with locked(held, "one") as before:
@@ -132,15 +155,17 @@ def test_only_one_can_hold_a_place_in_a_bucket(server: str) -> None:
         assert before is None
 
 
-@pytest.mark.parametrize("host", [socket.gethostname(), "another"])
-def test_the_lock_of_a_dead_process_is_known_where_it_ran(server: str, host: str) -> None:
-    held = place(server, f"dead-{host}.zarr")
+@pytest.mark.parametrize("machine", [this_machine(), "another"])
+def test_the_lock_of_a_dead_process_is_known_where_it_ran(server: str, machine: str) -> None:
+    """Whatever its name is: cloned machines and containers have the same."""
+    held = place(server, f"dead-{len(machine)}.zarr")
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    told = {"command": "one", "pid": dead.pid, "host": host, "since": "yesterday"}
+    told = {"command": "one", "pid": dead.pid, "host": "host", "since": "yesterday"}
+    told["machine"] = machine
     (held.parent / f".{held.name}.lock").write_bytes(json.dumps(told).encode())
-    if host == "another":
-        with pytest.raises(BusyError, match="on another"), locked(held, "two"):
+    if machine == "another":
+        with pytest.raises(BusyError, match="on host"), locked(held, "two"):
             pass
     else:
         with locked(held, "two") as before:

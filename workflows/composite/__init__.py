@@ -86,9 +86,10 @@ def composite_store(
     require_company(sources.records, run.recipe)
     slots = sum(counts.values())
     layout = {"form": form, "slots": slots, "canvas": sources.people.canvas}
+    identity = sources.people.identity()
     attributes = {
         "config": asdict(run),
-        "people": {"name": absolute(people).name, "identity": sources.people.identity()},
+        "people": {"name": absolute(people).name, "identity": identity},
         "inputs": sources.digest(),
         "software": software_versions(),
     }
@@ -119,6 +120,7 @@ def composite_store(
         if not store.attributes["complete"]:
             with SharedCluster(cluster) as shared:
                 copy_shards(sources.people, store.foregrounds, "people")
+                require_unchanged(sources.people, identity)
                 keep_backgrounds(store, sources, run, largest, shared, ledger)
                 if store.attributes["recipes"] is None:
                     plan(store, sources, run, counts)
@@ -127,6 +129,14 @@ def composite_store(
             ledger.add("end", accepted=store.slots, rejected=len(sources.left_out))
         rejected = tuple(map(reject_of, store.backgrounds.rejected()))
     return Outcome(store=target, accepted=store.slots, rejected=rejected)
+
+
+def require_unchanged(source: Store, identity: str) -> None:
+    """Raise `CompositeError` where a store was written to while it was copied."""
+    if source.identity() != identity:
+        raise CompositeError(
+            f"{source.path} changed while it was copied: run the command again with --overwrite"
+        )
 
 
 def copy_shards(source: Store, target: Store, what: str) -> None:

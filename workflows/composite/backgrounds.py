@@ -84,8 +84,12 @@ def background_shard(job: BackgroundJob) -> ShardReport:
         for background, split in job.backgrounds
     ]
     store = open_store(job.store / "backgrounds", writable=True, incomplete=True)
-    require_made_as(job.store, job.made_as)
-    store.write_shard(job.shard, [arrays for arrays, _ in made], [record for _, record in made])
+    store.write_shard(
+        job.shard,
+        [arrays for arrays, _ in made],
+        [record for _, record in made],
+        allowed=partial(require_made_as, job.store, job.made_as),
+    )
     rejected = sum(arrays is None for arrays, _ in made)
     return ShardReport(shard=job.shard, accepted=len(made) - rejected, rejected=rejected)
 

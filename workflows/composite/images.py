@@ -1,7 +1,7 @@
 """The images of composites that are not lazy: made from their recipes, shard by shard."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from shm.datasets.composites.store import CompositeStore, open_composites
@@ -75,8 +75,12 @@ def image_shard(job: ImageJob) -> ShardReport:
     slots = store.images.slots_of(job.shard)
     made = list(store.make_images(slots))
     samples: list[Arrays | None] = [stored for _, stored in made]
-    require_made_as(job.store, job.made_as)
-    store.images.write_shard(job.shard, samples, [{"id": name} for name, _ in made])
+    store.images.write_shard(
+        job.shard,
+        samples,
+        [{"id": name} for name, _ in made],
+        allowed=partial(require_made_as, job.store, job.made_as),
+    )
     return ShardReport(shard=job.shard, accepted=len(slots), rejected=0)
 
 

@@ -91,7 +91,9 @@ def prepare_corpus(
         if changes.seen:
             ledger.add("seen", files=changes.seen)
         if changes.sources:
-            store.mark(complete=False)
+            if store.attributes["complete"]:
+                ledger.begin(making.command, making.wanted["software"], asdict(run))
+                store.mark(complete=False)
             ledger.add("changed", sources=changes.sources)
         same = made_as(store.attributes)
 

@@ -1,7 +1,7 @@
 """What changed in a corpus since a store was made of it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
             ):
                 continue
             records = records or store.records_of(shard)
-            if _is_same(root, pair, records[slot - slots.start], known):
+            if _is_same(root, pair, records[slot - slots.start]):
                 changes.seen |= now
             else:
                 changes.slots[shard].add(slot)
@@ -68,16 +68,16 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
     return changes
 
 
-def _is_same(root: Path, pair: Pair, record: Record, known: Mapping[str, object]) -> bool:
+def _is_same(root: Path, pair: Pair, record: Record) -> bool:
     """Return whether a pair's files have the bytes that a record was made from."""
-    if "rejected" in record:  # its bytes are not known: without a history it stays as it is
-        return not any(name in known for name in pair.files)
+    if "rejected" in record:  # its bytes are not known, and what was wrong may be mended
+        return False
     try:
         hashes = {role: file_sha256(root / name) for role, name in annotation_files(pair).items()}
         photo = file_sha256(root / pair.image)
     except OSError:
         return False
-    return bool(photo == record["sha256"] and hashes == record["annotations_sha256"])
+    return photo == record.get("sha256") and hashes == record.get("annotations_sha256")
 
 
 def explain_entries(store: Store, entries: Sequence[Entry]) -> str:

@@ -2,10 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from shm.datasets.corpus import Pair, Reject
+from shm.datasets.damage import DamageError
 from shm.datasets.files import file_sha256, signature
 from shm.datasets.group import require_made_as
 from shm.datasets.raw import read_pair
@@ -63,19 +64,20 @@ def prepare_shard(job: ShardJob) -> ShardReport:
     """Prepare and write one shard."""
     ready_worker(job.run.sample.refine)
     store = open_store(job.store, writable=True, incomplete=True)
-    # The record goes first when a shard is made again: without one, all of it is.
+    # The record is deleted first when a shard is made again: without one, all of it is.
     kept = job.kept if job.kept and store.has_shard(job.shard) else frozenset()
     files: Signatures = {}
     made: list[tuple[Arrays | None, Record]] = []
     for slot, entry in zip(store.slots_of(job.shard), job.entries, strict=True):
-        if slot in kept:
-            made.append(_kept(store, slot))
-        else:
-            made.append(_prepare_entry(entry, job, files))
-    require_made_as(job.store, job.made_as)
-    if kept:
-        store.delete_shard(job.shard)
-    store.write_shard(job.shard, [arrays for arrays, _ in made], [record for _, record in made])
+        taken = _kept(store, slot) if slot in kept else None
+        made.append(taken or _prepare_entry(entry, job, files))
+    store.write_shard(
+        job.shard,
+        [arrays for arrays, _ in made],
+        [record for _, record in made],
+        allowed=partial(require_made_as, job.store, job.made_as),
+        anew=bool(kept),
+    )
     rejected = sum(arrays is None for arrays, _ in made)
     return ShardReport(
         shard=job.shard, accepted=len(made) - rejected, rejected=rejected, files=files
@@ -104,9 +106,13 @@ def annotation_files(pair: Pair) -> dict[str, str]:
     return {role: name for role, name in files.items() if name is not None}
 
 
-def _kept(store: Store, slot: int) -> tuple[Arrays | None, Record]:
-    record = store.record(slot)
-    return (None if "rejected" in record else store.read(slot, record)), record
+def _kept(store: Store, slot: int) -> tuple[Arrays | None, Record] | None:
+    """Return what a store has of a slot; None where another run of the same job has deleted it."""
+    try:
+        record = store.record(slot)
+        return (None if "rejected" in record else store.read(slot, record)), record
+    except DamageError:
+        return None
 
 
 def _prepare_entry(entry: Entry, job: ShardJob, files: Signatures) -> tuple[Arrays | None, Record]:
@@ -116,11 +122,21 @@ def _prepare_entry(entry: Entry, job: ShardJob, files: Signatures) -> tuple[Arra
         return None, rejection(reject.source, reject.reason, duplicate=reject.duplicate)
     pair = entry.pair
     before = signatures(job.root, pair)
-    files |= before
     made = attempt(pair.image, lambda: _prepare_pair(pair, entry.split, job))
     if made[0] is not None and signatures(job.root, pair) != before:
         return None, rejection(pair.image, "changed while it was read: run the command again")
+    # What may not be read looks the same once it may: it is tried again, as of it nothing is known.
+    files |= {name: each for name, each in before.items() if _is_readable(job.root / name)}
     return made
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError:
+        return False
+    return True
 
 
 def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record]:
