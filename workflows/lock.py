@@ -29,6 +29,10 @@ RACE = 1.0
 """Seconds that who takes a dead command's lock in a bucket waits for others who do so, too."""
 
 
+_HELD: set[str] = set()
+"""Tokens of what this process holds."""
+
+
 class BusyError(ShmError, BlockingIOError):
     """Another command works on the same place."""
 
@@ -60,10 +64,8 @@ class Holder:
         """Return whether it is known to have ended: of another machine's nothing is known."""
         if not self.machine or self.machine != this_machine():
             return False
-        if (
-            self.pid == os.getpid()
-        ):  # a number that was given away again: this process holds nothing
-            return True
+        if self.pid == os.getpid():  # perhaps a number that was given away again
+            return self.token not in _HELD
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -177,9 +179,11 @@ def _held_there(place: UPath, own: Holder) -> Iterator[Holder | None]:
         time.sleep(RACE)
         if storage.read(key) != content:  # another one took it over at the same moment
             raise _busy(place, _holder(storage.read(key)))
+    _HELD.add(own.token)
     try:
         yield before
     finally:
+        _HELD.discard(own.token)
         with suppress(StorageError):  # which the next command on this machine sees through
             if storage.read(key) == content:
                 storage.delete(key)
