@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, Self, TypeVar
 
 from shm.pipeline.errors import ShmError
@@ -315,6 +316,7 @@ def _interrupts_held_back() -> Iterator[None]:
     A terminal sends it to every process of a command. It is for the command to end its workers, in
     order; threads and processes inherit what their starter does not hear.
     """
+    resource_tracker.ensure_running()  # which would unblock it for who starts the first worker
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
