@@ -21,6 +21,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001
 
 
 LONGEST = (
+    *("test_kills", "test_full_disk", "test_clusters", "test_changes", "test_far_stores"),
     *("test_stores", "test_loader", "test_benchmarks", "test_golden", "test_resume", "test_phase"),
     *("test_predict", "test_export", "test_train_ranks", "test_ranks", "test_compilation"),
 )

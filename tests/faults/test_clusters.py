@@ -172,6 +172,7 @@ def test_a_worker_of_another_version_that_joins_late_does_no_job(
     cluster.wait_for(3)
 
 
+@pytest.mark.long
 def test_without_any_worker_the_command_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chain import ALL, CHAIN, NET_FILES, Attacked, write_chain
+from tests.faults.chain import (
+    ALL,
+    CHAIN,
+    LAZY,
+    MATERIALISE,
+    NET_FILES,
+    SAMPLE,
+    Attacked,
+    write_chain,
+)
 from tests.faults.disks import small_disk, taken
 from tests.workflows.corpora import Options, run
 
@@ -18,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
     return write_chain(tmp_path_factory.mktemp("chain"), *there, names=CHAIN)
 
 
-LONG = (NET_FILES,)
+LONG = (LAZY, MATERIALISE, SAMPLE, NET_FILES)
 
 
 @pytest.mark.parametrize(

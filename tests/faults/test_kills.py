@@ -10,7 +10,6 @@ from tests.faults.attacks import Moment, at, interrupt, terminate, under, wait_f
 from tests.faults.chain import (
     COMPOSITE,
     EXPORT,
-    MATERIALISE,
     PREPARE,
     TRAIN,
     Attacked,
@@ -23,15 +22,11 @@ from tests.workflows.forks import Command
 ALONE: Options = ("--workers", 1)
 
 QUICK = [
-    (PREPARE, "before the store has its name"),
     (PREPARE, "between shard and record"),
-    (PREPARE, "after a record, before the ledger"),
     (PREPARE, "before it is called complete"),
     (COMPOSITE, "between recipes and their digest"),
-    (MATERIALISE, "between images and record"),
     (EXPORT, "in a file"),
     (TRAIN, "between weights and state"),
-    (TRAIN, "between state and pointer"),
     (TRAIN, "in the best of a phase"),
 ]
 """Those of `MOMENTS` that the suite has time for; the others are ``make soak``'s."""
