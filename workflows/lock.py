@@ -141,7 +141,7 @@ def _named(place: Location) -> Iterator[None]:
 
 @contextmanager
 def _held_here(place: Path, file: Path, own: Holder) -> Iterator[Holder | None]:
-    # What has no locks of its own is no place to pretend some.
+    # A file that stands for a lock would outlive a command that is killed.
     lock = FileLock(file, timeout=0, fallback_to_soft=False)
     try:
         if file.name == INSIDE:
@@ -149,7 +149,7 @@ def _held_here(place: Path, file: Path, own: Holder) -> Iterator[Holder | None]:
         lock.acquire()
     except Timeout:
         raise _busy(place, _holder(_content(file))) from None
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
         if is_full(error):
             raise
         why = getattr(error, "strerror", None) or "it has no locks"

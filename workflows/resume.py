@@ -131,6 +131,7 @@ def _opened(path: Location, making: Making[AnyStore], *, overwrite: bool) -> Any
                 "kind only; name another"
             )
         if layout["complete"] or differences(layout, wanted):
+            making.check(None)  # before anything is deleted
             _remove(path)
             there = False
     if not there and not (isinstance(path, Path) and path.exists()):

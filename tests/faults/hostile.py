@@ -180,7 +180,7 @@ PHOTOS = {
 }
 
 
-def require_plain(text: str) -> None:
+def assert_plain(text: str) -> None:
     """Fail where a terminal would obey something of a text, or a name has begun a line of it."""
     assert [letter for letter in text if not (letter.isprintable() or letter in "\n\r")] == []
     assert "\nforged line" not in text

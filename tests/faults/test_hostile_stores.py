@@ -24,9 +24,9 @@ from tests.datasets.stores import write_people, write_store
 from tests.faults.hostile import (
     ESCAPE,
     FORGED,
+    assert_plain,
     bomb,
     png,
-    require_plain,
 )
 from tests.shm.checkpoint.checkpoints import write as write_checkpoint
 from tests.workflows.corpora import run
@@ -114,7 +114,7 @@ def test_a_store_that_attacks_is_a_line_of_each_command(people: Path, tmp_path: 
     path = edited(people, tmp_path / "path.zarr", lambda record: record | {"id": f"../../{FORGED}"})
     told = run("shm-data", "export", path, tmp_path / "out", code=1).stderr
     assert "record is damaged" in told
-    require_plain(told)
+    assert_plain(told)
     damaged = edited(people, tmp_path / "damaged.zarr", RECORDS["brackets"])
     for words in (("inspect", damaged), ("verify", damaged), ("export", damaged, tmp_path / "no")):
         assert "damaged" in run("shm-data", *words, code=1).stderr
@@ -133,9 +133,9 @@ def test_nothing_that_a_store_says_reaches_the_terminal(people: Path, tmp_path: 
     )
     sample = ("--sample", open_store(people).record(0)["id"])
     for options in ((), ("--json",), ("--datasheet",), sample):
-        require_plain(run("shm-data", "inspect", store, *options).stdout)
+        assert_plain(run("shm-data", "inspect", store, *options).stdout)
     done = run("shm-data", "verify", store, code=1)  # the group is in two splits
-    require_plain(done.stdout + done.stderr)
+    assert_plain(done.stdout + done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_predict_takes_what_is_in_the_folder_and_follows_no_link_in_a_circle(
     assert sorted(said["written"]) == sorted(str(tmp_path / "out" / name) for name in names)
     failed = {Path(each["source"]).name: each["reason"] for each in said["failed"]}
     assert failed.keys() == {"away", "out.png", "pipe.png", "bomb.png", f"cut{ESCAPE}.png"}
-    require_plain(done.stdout + done.stderr)
+    assert_plain(done.stdout + done.stderr)
     pipe = photos / "pipe.png"
     told = run(*words, photos / "-rf.png", "-o", tmp_path, "--background", pipe, code=1).stderr
     assert "pipe.png: not a regular file" in told

@@ -13,6 +13,7 @@ from shm.workflows.limits import (
     need_of,
     require_room,
 )
+from tests.datasets.stores import all_files
 from tests.faults.disks import small_disk
 from tests.workflows.corpora import run, write_people
 
@@ -69,3 +70,8 @@ def test_a_command_that_has_no_room_makes_nothing(tmp_path: Path) -> None:
         refused = run("shm-data", "prepare", raw, store, "--size", 20_000, code=1).stderr
         assert "there is no room for it" in refused
         assert not list(disk.folder.iterdir())
+        run("shm-data", "prepare", raw, store, "--size", 32)
+        before = all_files(store)
+        refused = run("shm-data", "prepare", raw, store, "--size", 20_000, "--overwrite", code=1)
+        assert "there is no room for it" in refused.stderr
+        assert all_files(store) == before  # what was there is not deleted for what can't be made
