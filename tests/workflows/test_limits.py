@@ -72,6 +72,6 @@ def test_a_command_that_has_no_room_makes_nothing(tmp_path: Path) -> None:
         assert not list(disk.folder.iterdir())
         run("shm-data", "prepare", raw, store, "--size", 32)
         before = all_files(store)
-        refused = run("shm-data", "prepare", raw, store, "--size", 20_000, "--overwrite", code=1)
-        assert "there is no room for it" in refused.stderr
+        words = ("shm-data", "prepare", raw, store, "--size", 20_000, "--overwrite")
+        assert "there is no room for it" in run(*words, code=1).stderr
         assert all_files(store) == before  # what was there is not deleted for what can't be made

@@ -19,11 +19,12 @@ from shm.pipeline.ranges import range_words
 from shm.workflows.composite.backgrounds import cover_of, keep_backgrounds
 from shm.workflows.composite.images import make_images, need_of_images
 from shm.workflows.composite.sources import CompositeError, CompositeRun, Sources, gather
+from shm.workflows.differences import Spelling
 from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.limits import require_room
 from shm.workflows.outcome import Outcome, reject_of
 from shm.workflows.progress import progress
-from shm.workflows.resume import Making, Spelling, open_for_writing
+from shm.workflows.resume import Making, open_for_writing
 from shm.workflows.software import software_versions
 
 SPELLINGS: Mapping[str, Spelling] = {

@@ -26,7 +26,7 @@ from shm.datasets.splits import SPLITS, SplitConfig, assign_splits
 from shm.datasets.storage.location import Location, is_inside, is_same
 from shm.datasets.store import Store, open_store
 from shm.pipeline.seed import digest
-from shm.workflows.resume import listed
+from shm.workflows.differences import listed
 
 
 class CompositeError(PlanError):

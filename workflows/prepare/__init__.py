@@ -13,13 +13,14 @@ from shm.datasets.storage.location import Location, absolute
 from shm.datasets.store import Store, create_store, open_store
 from shm.pipeline.seed import digest
 from shm.pipeline.trimap import Reach
+from shm.workflows.differences import Spelling
 from shm.workflows.engine import ClusterConfig
 from shm.workflows.limits import Need, need_of, require_room
 from shm.workflows.outcome import Outcome, outcome_of
 from shm.workflows.prepare.changes import explain_entries, find_changes
 from shm.workflows.prepare.entries import Entry, PrepareRun, list_entries
 from shm.workflows.prepare.shard import ShardJob, prepare_shard, ready_worker
-from shm.workflows.resume import Making, Spelling, open_for_writing
+from shm.workflows.resume import Making, open_for_writing
 from shm.workflows.shards import make_missing_shards, missing_slots
 from shm.workflows.software import software_versions
 

@@ -9,10 +9,10 @@ from shm.datasets.corpus import Pair
 from shm.datasets.files import file_sha256
 from shm.datasets.record import Record
 from shm.datasets.store import Store
+from shm.workflows.differences import listed
 from shm.workflows.ledger import Ledger, Signatures
 from shm.workflows.prepare.entries import Entry
 from shm.workflows.prepare.shard import annotation_files, signatures
-from shm.workflows.resume import listed
 
 
 @dataclass
