@@ -1,29 +1,18 @@
 """Readers of crops from small stores of small chunks, and what they read."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
-from shm.datasets import fields
 from shm.datasets.streaming.crop import CropConfig
 from shm.datasets.streaming.packing import CutSample, PackedBatch
 from shm.datasets.streaming.reader import BatchDraws, BatchReader, Draw, ReaderConfig
 
 CROP = CropConfig(sides=(16, 24, 40), size=24, band=None)
 PEOPLE, CANVAS = 10, 96
-
-
-@contextmanager
-def small_chunks() -> Iterator[None]:
-    """Make pictures of 4 × 4 chunks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fields, "CHUNK_SIDE", 24)
-        yield
 
 
 def reader_of(*paths: Path, **config: Any) -> BatchReader:

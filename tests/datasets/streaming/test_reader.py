@@ -1,7 +1,7 @@
 """Crops are the same however they are read, and nothing is read that they do not need."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -32,7 +32,6 @@ from tests.datasets.streaming.readers import (
     batch_of,
     cuts,
     reader_of,
-    small_chunks,
 )
 from tests.shm.training.raw_batches import colours
 
@@ -46,14 +45,11 @@ STRAIGHT = replace(CROP, flip=False)
 DRAWS = tuple(Draw(0, epoch, slot) for slot in range(2 * PEOPLE) for epoch in (0, 3))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def chunks() -> Iterator[None]:
-    with small_chunks():
-        yield
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, chunks: None) -> Path:  # noqa: ARG001
+def folder(tmp_path_factory: pytest.TempPathFactory, small_chunks: None) -> Path:  # noqa: ARG001
     """Stores of every config in both forms, and one of people."""
     folder = tmp_path_factory.mktemp("stores")
     for name, config in CONFIGS.items():

@@ -2,7 +2,6 @@
 
 import pickle
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,13 @@ from tests.datasets.streaming.readers import (
     assert_same,
     batch_of,
     reader_of,
-    small_chunks,
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def chunks() -> Iterator[None]:
-    with small_chunks():
-        yield
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, chunks: None) -> Path:  # noqa: ARG001
+def folder(tmp_path_factory: pytest.TempPathFactory, small_chunks: None) -> Path:  # noqa: ARG001
     """A store of composites in both forms."""
     folder = tmp_path_factory.mktemp("stores")
     config = RecipeConfig(per_foreground=2)
