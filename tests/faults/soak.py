@@ -28,11 +28,16 @@ SOAKED = (*CHAIN, PREDICT)
 
 @dataclass
 class Tally:
-    """What was done to the commands, and what came of it."""
+    """What was done to the commands, and what came of it.
+
+    `differing` are results that are not the undisturbed ones, `noisy` commands that did not die
+    in a line.
+    """
 
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
     missed: Counter[tuple[str, str]] = field(default_factory=Counter)
     differing: list[str] = field(default_factory=list)
+    noisy: list[str] = field(default_factory=list)
 
     def table(self) -> str:
         """Return a row for each command and kind or moment, in Markdown."""
@@ -41,8 +46,9 @@ class Tally:
             key = (name, kind)
             rows.append(f"| {name} | {kind} | {self.struck[key]} | {self.missed[key]} |")
         total, differing = self.struck.total(), len(self.differing)
-        rows.append(f"\n{total} kills, {differing} results that differ")
-        return "\n".join([*rows, *self.differing])
+        noise = len(self.noisy)
+        rows.append(f"\n{total} kills: {differing} results differ, {noise} died with a traceback")
+        return "\n".join([*rows, *self.differing, *self.noisy])
 
 
 def plan(chance: random.Random) -> Iterator[tuple[Attacked, str]]:
@@ -93,7 +99,7 @@ def soak(kills: int, limit: float, seed: int, workers: int) -> Tally:
                 try:
                     struck, _ = strike(each, kind, words, seconds=seconds, folder=event)
                 except AssertionError as error:
-                    tally.differing.append(f"{each.name}, {kind}: {error}")
+                    tally.noisy.append(f"{each.name}, {kind}: {error}")
                     struck = True
                 (tally.struck if struck else tally.missed)[each.name, kind] += 1
                 if again or not struck or chance.random() > 1 / 3:
@@ -115,7 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     tally = soak(options.kills, options.minutes * 60, options.seed, options.workers)
     click.echo(tally.table())
-    sys.exit(bool(tally.differing))
+    sys.exit(bool(tally.differing or tally.noisy))
 
 
 if __name__ == "__main__":
