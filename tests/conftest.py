@@ -21,9 +21,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001
 
 
 LONGEST = (
-    *("test_kills", "test_full_disk", "test_clusters", "test_changes", "test_far_stores"),
-    *("test_stores", "test_loader", "test_benchmarks", "test_golden", "test_resume", "test_phase"),
-    *("test_predict", "test_export", "test_train_ranks", "test_ranks", "test_compilation"),
+    *("test_kills", "test_loader", "test_benchmarks", "test_far_stores", "test_clusters"),
+    *("test_full_disk", "test_changes", "test_compilation", "test_composite", "test_golden"),
+    *("test_export", "test_ranks", "test_prepare", "test_verify", "test_predict", "test_resume"),
+    *("test_phase", "test_backgrounds", "test_train_stream", "test_camera", "test_train_ranks"),
 )
 """Files of tests that take longest, the longest first."""
 

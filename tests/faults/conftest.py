@@ -1,3 +1,3 @@
-from tests.workflows.conftest import there
+from tests.workflows.conftest import chain, there
 
-__all__ = ["there"]
+__all__ = ["chain", "there"]

@@ -13,7 +13,7 @@ import pytest
 from shm.workflows import engine
 from shm.workflows.engine import ClusterConfig, EngineError, VersionError, run_tasks
 from tests.faults.attacks import HERE, Moment, wait_for
-from tests.faults.chain import COMPOSITE, PREPARE, write_chain
+from tests.faults.chain import COMPOSITE, PREPARE
 from tests.faults.hook import VARIABLE
 from tests.workflows.clusters import TcpCluster, tcp_cluster
 from tests.workflows.corpora import Options, run
@@ -26,13 +26,6 @@ OTHER_VERSION = "Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n"
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TcpCluster]:
     with tcp_cluster(tmp_path_factory.mktemp("cluster"), workers=3) as cluster:
         yield cluster
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, cluster: TcpCluster) -> Path:
-    """What undisturbed commands make."""
-    options = ("--scheduler", cluster.address)
-    return write_chain(tmp_path_factory.mktemp("chain"), *options, names=(PREPARE, COMPOSITE))
 
 
 @pytest.fixture
@@ -50,8 +43,8 @@ def armed(moment: Moment, folder: Path) -> dict[str, str]:
     return {VARIABLE: json.dumps(fault | {"folder": str(folder)}), "PYTHONPATH": f"{HERE / 'site'}"}
 
 
-def prepared(folder: Path, out: Path, options: Options) -> tuple[object, ...]:
-    return *PREPARE.words(folder, out), *options
+def prepared(chain: Path, out: Path, options: Options) -> tuple[object, ...]:
+    return *PREPARE.words(chain, out), *options
 
 
 def shards(out: Path) -> list[Path]:
@@ -59,7 +52,7 @@ def shards(out: Path) -> list[Path]:
 
 
 def test_a_worker_killed_in_mid_shard_loses_nothing(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+    chain: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
     moment = Moment("os.rename", "/alpha/c/", act="kill")
     (struck,) = cluster.add(variables=armed(moment, tmp_path / "event"))
@@ -67,15 +60,15 @@ def test_a_worker_killed_in_mid_shard_loses_nothing(
         cluster.kill(worker)
     cluster.wait_for(2)
     out = tmp_path / "people.zarr"
-    run(*prepared(folder, out, three))
+    run(*prepared(chain, out, three))
     assert struck.wait(10) == -signal.SIGKILL
     cluster.workers.remove(struck)
-    assert PREPARE.is_same(folder, out)
+    assert PREPARE.is_same(chain, out)
 
 
 @pytest.mark.long
 def test_a_nanny_that_dies_takes_its_worker_along_and_loses_nothing(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+    chain: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
     (nanny,) = cluster.add(nanny=True)
     for worker in cluster.workers[:3]:
@@ -85,21 +78,21 @@ def test_a_nanny_that_dies_takes_its_worker_along_and_loses_nothing(
         each for each in psutil.Process(nanny.pid).children() if "spawn_main" in str(each.cmdline())
     )
     out = tmp_path / "people.zarr"
-    command = forks().start(prepared(folder, out, three))
+    command = forks().start(prepared(chain, out, three))
     wait_for(out / "record/c/0/0", command)
     cluster.kill(nanny)
     own.wait(20)
     cluster.add()
     done = command.wait()
     assert done.returncode == 0, done.stderr
-    assert PREPARE.is_same(folder, out)
+    assert PREPARE.is_same(chain, out)
 
 
 def test_a_scheduler_that_dies_is_a_line_and_the_next_run_carries_on(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+    chain: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
     out = tmp_path / "people.zarr"
-    command = forks().start(prepared(folder, out, three))
+    command = forks().start(prepared(chain, out, three))
     wait_for(out / "record/c/0/0", command)
     cluster.kill(cluster.scheduler)
     done = command.wait()
@@ -112,24 +105,24 @@ def test_a_scheduler_that_dies_is_a_line_and_the_next_run_carries_on(
     cluster.start_scheduler()
     cluster.add(3)
     cluster.wait_for(3)
-    run(*prepared(folder, out, three))
-    assert PREPARE.is_same(folder, out)
+    run(*prepared(chain, out, three))
+    assert PREPARE.is_same(chain, out)
 
 
 @pytest.mark.long
 def test_a_worker_that_joins_late_works_along(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+    chain: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
     for worker in cluster.workers[:2]:
         cluster.kill(worker)
     cluster.wait_for(1)
     out = tmp_path / "train.zarr"
-    command = forks().start((*COMPOSITE.words(folder, out), *three))
+    command = forks().start((*COMPOSITE.words(chain, out), *three))
     wait_for(out / "backgrounds/record/c/0/0", command)
     cluster.add(2)
     done = command.wait()
     assert done.returncode == 0, done.stderr
-    assert COMPOSITE.is_same(folder, out)
+    assert COMPOSITE.is_same(chain, out)
 
 
 def of_another_version(folder: Path) -> dict[str, str]:
@@ -141,18 +134,18 @@ def of_another_version(folder: Path) -> dict[str, str]:
 
 
 def test_a_worker_of_another_version_is_refused_with_both(
-    folder: Path, tmp_path: Path, cluster: TcpCluster, three: Options
+    chain: Path, tmp_path: Path, cluster: TcpCluster, three: Options
 ) -> None:
     (other,) = cluster.add(variables=of_another_version(tmp_path / "other"))
     cluster.wait_for(4)
     out = tmp_path / "people.zarr"
-    refused = run(*prepared(folder, out, three), code=1).stderr
+    refused = run(*prepared(chain, out, three), code=1).stderr
     assert "has numpy 0.0.1 (here " in refused
     assert "install the same versions on all machines" in refused
     cluster.kill(other)
     cluster.wait_for(3)
-    run(*prepared(folder, out, three))
-    assert PREPARE.is_same(folder, out)
+    run(*prepared(chain, out, three))
+    assert PREPARE.is_same(chain, out)
 
 
 @pytest.mark.long

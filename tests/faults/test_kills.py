@@ -13,7 +13,6 @@ from tests.faults.chain import (
     PREPARE,
     TRAIN,
     Attacked,
-    write_chain,
 )
 from tests.faults.moments import MOMENTS
 from tests.workflows.corpora import Options, run
@@ -32,33 +31,27 @@ QUICK = [
 """Those of `MOMENTS` that the suite has time for; the others are ``make soak``'s."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
-    """What undisturbed commands make."""
-    return write_chain(tmp_path_factory.mktemp("chain"), *there)
-
-
 @pytest.mark.parametrize(
     ("attacked", "moment"), QUICK, ids=[f"{each.name} {moment}" for each, moment in QUICK]
 )
 def test_killed_at_the_worst_moment_it_makes_the_same_bytes(
-    folder: Path, tmp_path: Path, there: Options, attacked: Attacked, moment: str
+    chain: Path, tmp_path: Path, there: Options, attacked: Attacked, moment: str
 ) -> None:
     out = tmp_path / attacked.result
-    words = attacked.words(folder, out)
+    words = attacked.words(chain, out)
     alone, ready = (ALONE, there) if attacked.dask else ((), ())
     came, _ = at(MOMENTS[attacked][moment], (*words, *alone), tmp_path / "event")
     assert came
     run(*words, *ready)
-    assert attacked.is_same(folder, out)
+    assert attacked.is_same(chain, out)
 
 
 @pytest.mark.parametrize("strike", [interrupt, terminate])
 def test_ctrl_c_and_sigterm_leave_what_the_next_run_goes_on_with(
-    folder: Path, tmp_path: Path, there: Options, strike: object
+    chain: Path, tmp_path: Path, there: Options, strike: object
 ) -> None:
     out = tmp_path / PREPARE.result
-    words = PREPARE.words(folder, out)
+    words = PREPARE.words(chain, out)
 
     def attack(command: Command) -> bool:
         wait_for(out / "record/c/0/0", command)
@@ -70,16 +63,16 @@ def test_ctrl_c_and_sigterm_leave_what_the_next_run_goes_on_with(
     if strike is interrupt:
         assert told.splitlines()[-1] == "interrupted: run the same command to carry on"
     run(*words, *there)
-    assert PREPARE.is_same(folder, out)
+    assert PREPARE.is_same(chain, out)
 
 
-def test_a_worker_that_dies_is_replaced_and_loses_nothing(folder: Path, tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_replaced_and_loses_nothing(chain: Path, tmp_path: Path) -> None:
     out = tmp_path / PREPARE.result
     moment = Moment("os.rename", "/record/c/1/0$", act="kill")
-    came, told = at(moment, (*PREPARE.words(folder, out), *ALONE), tmp_path / "event")
+    came, told = at(moment, (*PREPARE.words(chain, out), *ALONE), tmp_path / "event")
     assert came
     assert re.search(r"140 photos accepted, 0 rejected", told)
-    assert PREPARE.is_same(folder, out)
+    assert PREPARE.is_same(chain, out)
 
 
 def test_what_struck_it_is_what_was_meant(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Small raw corpora and commands run as real processes."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -64,3 +66,9 @@ def run(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, done.stderr
     return done
+
+
+def inspected(store: Path) -> dict[str, Any]:
+    """Return what ``inspect --json`` says of a store."""
+    described: dict[str, Any] = json.loads(run("shm-data", "inspect", store, "--json").stdout)
+    return described

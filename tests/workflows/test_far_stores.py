@@ -17,7 +17,6 @@ from shm.workflows.ledger import read_ledger
 from shm.workflows.lock import BusyError, locked, this_machine
 from tests.datasets.storage.servers import BUCKET, s3_server
 from tests.datasets.stores import all_files
-from tests.faults.chain import COMPOSITE, LAZY, PREPARE, write_chain
 from tests.workflows.clusters import TcpCluster, tcp_cluster
 from tests.workflows.corpora import Options, run
 from tests.workflows.forks import forks
@@ -45,13 +44,6 @@ def there(cluster: TcpCluster, server: str, monkeypatch: pytest.MonkeyPatch) -> 
     return "--scheduler", cluster.address
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, cluster: TcpCluster) -> Path:
-    """What undisturbed commands make on a disk."""
-    folder = tmp_path_factory.mktemp("chain")
-    return write_chain(folder, "--scheduler", cluster.address, names=(PREPARE, COMPOSITE, LAZY))
-
-
 def variables(url: str) -> dict[str, str]:
     """Return the environment in which commands find the bucket."""
     found = {"ENDPOINT_URL": url, "KEY": KEYS["key"], "SECRET": KEYS["secret"]}
@@ -70,25 +62,25 @@ def fetched(server: str, name: str, folder: Path) -> dict[str, bytes]:
 
 
 def test_a_store_in_a_bucket_is_byte_for_byte_the_one_on_a_disk(
-    folder: Path, tmp_path: Path, server: str, there: Options
+    chain: Path, tmp_path: Path, server: str, there: Options
 ) -> None:
     bucket = f"s3://{BUCKET}"
-    more = ("--backgrounds", folder / "backgrounds", "--per-foreground", 2)
+    more = ("--backgrounds", chain / "backgrounds", "--per-foreground", 2)
     people = f"{bucket}/people.zarr"
-    run("shm-data", "prepare", folder / "raw", people, "--size", 64, *there)
+    run("shm-data", "prepare", chain / "raw", people, "--size", 64, *there)
     run("shm-data", "composite", people, f"{bucket}/lazy.zarr", *more, "--lazy", *there)
     run("shm-data", "materialise", f"{bucket}/lazy.zarr", f"{bucket}/train.zarr", *there)
     for name in ("people.zarr", "lazy.zarr", "train.zarr"):
         run("shm-data", "verify", f"{bucket}/{name}")
-        assert fetched(server, name, tmp_path) == all_files(folder / name)
+        assert fetched(server, name, tmp_path) == all_files(chain / name)
         assert [line["event"] for line in read_ledger(place(server, name))][-1] == "end"
 
 
 def test_a_killed_command_goes_on_in_the_bucket(
-    folder: Path, tmp_path: Path, server: str, there: Options
+    chain: Path, tmp_path: Path, server: str, there: Options
 ) -> None:
     words = (
-        *("shm-data", "prepare", folder / "raw", f"s3://{BUCKET}/killed.zarr"),
+        *("shm-data", "prepare", chain / "raw", f"s3://{BUCKET}/killed.zarr"),
         *("--size", 64, *there),
     )
     command = forks().start(words)
@@ -102,14 +94,12 @@ def test_a_killed_command_goes_on_in_the_bucket(
     command.send_signal(signal.SIGKILL)
     command.wait()
     run(*words)
-    assert fetched(server, "killed.zarr", tmp_path) == all_files(folder / "people.zarr")
+    assert fetched(server, "killed.zarr", tmp_path) == all_files(chain / "people.zarr")
 
 
-def test_other_options_are_refused_and_overwrite_makes_it_anew(
-    folder: Path, there: Options
-) -> None:
+def test_other_options_are_refused_and_overwrite_makes_it_anew(chain: Path, there: Options) -> None:
     words = (
-        *("shm-data", "prepare", folder / "raw", f"s3://{BUCKET}/other.zarr"),
+        *("shm-data", "prepare", chain / "raw", f"s3://{BUCKET}/other.zarr"),
         *("--size", 64, *there),
     )
     run(*words)
@@ -121,20 +111,20 @@ def test_other_options_are_refused_and_overwrite_makes_it_anew(
 
 
 def test_what_others_have_in_a_bucket_is_never_deleted(
-    folder: Path, server: str, there: Options
+    chain: Path, server: str, there: Options
 ) -> None:
     (place(server, "photos") / "deep" / "mine.jpg").write_bytes(b"mine")
     for name in ("photos", ""):
-        words = ("shm-data", "prepare", folder / "raw", f"s3://{BUCKET}/{name}", "--overwrite")
+        words = ("shm-data", "prepare", chain / "raw", f"s3://{BUCKET}/{name}", "--overwrite")
         told = run(*words, *there, code=1).stderr
         assert "name another place" in told or "names no place in the bucket" in told
     assert (place(server, "photos") / "deep" / "mine.jpg").read_bytes() == b"mine"
 
 
 def test_an_overwrite_that_was_stopped_takes_no_old_shard_for_a_new_one(
-    folder: Path, server: str, there: Options
+    chain: Path, server: str, there: Options
 ) -> None:
-    words = ("shm-data", "prepare", folder / "raw", f"s3://{BUCKET}/half.zarr", "--size", 64)
+    words = ("shm-data", "prepare", chain / "raw", f"s3://{BUCKET}/half.zarr", "--size", 64)
     run(*words, *there)
     half = place(server, "half.zarr")
     (half / "zarr.json").unlink()  # as a kill would leave it, had this gone first
