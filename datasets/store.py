@@ -9,22 +9,18 @@ shard. A shard's record is written last: where it stands, the shard is whole.
 Prepared people are one store. Composites (`shm.datasets.composites`) are several, in one group.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
 from shm.datasets.damage import Damage, DamageError, StoreError, repair_of
 from shm.datasets.expected import expected_record
 from shm.datasets.fields import FIELDS, Kind, layout_of, pictures, shard_slots
 from shm.datasets.group import (
-    BROKEN,
     FORMAT,
     Access,
     create_sharded,
@@ -36,8 +32,8 @@ from shm.datasets.group import (
     seal,
 )
 from shm.datasets.record import Record, decode_record, encode_record
+from shm.datasets.shard_files import ShardFiles, create_digests
 from shm.datasets.sharding import ShardedArray, ShardError
-from shm.datasets.storage.errors import StorageError
 from shm.datasets.storage.location import Location
 from shm.pipeline.enlarge import Window
 from shm.pipeline.unknown import cells, count_unknown, draw_cell, draw_unknown
@@ -72,15 +68,7 @@ def create_store(
     shard = shard or shard_slots(kind, canvas)
     for name in (*FIELDS[kind], "record"):
         create_sharded(group, name, slots, layout_of(name, canvas, shard))
-    shape = (-(-slots // shard), len(FIELDS[kind]), 32)
-    group.create_array(
-        "digest",
-        shape=shape,
-        chunks=(1, *shape[1:]),
-        dtype="uint8",
-        compressors=[ZstdCodec(level=3, checksum=True)],
-        fill_value=0,
-    )
+    create_digests(group, -(-slots // shard), len(FIELDS[kind]))
     layout = {"format": FORMAT, "kind": kind, "slots": slots, "canvas": canvas, "shard": shard}
     group.attrs["shm"] = layout | {"complete": False} | dict(attributes)
     return Store(path, group)
@@ -151,10 +139,7 @@ class Store:
             name: ShardedArray(self._storage, name, layout_of(name, self.canvas, self.shard))
             for name in (*self.fields, "record")
         }
-
-    @cached_property
-    def _digests(self) -> "zarr.Array[Any]":
-        return open_array(self._group, "digest", self.path)
+        self._files = ShardFiles(path, group, self._storage, self._arrays)
 
     def is_consistent(self) -> bool:
         """Return whether attributes and arrays say the same of slots, canvas and shards."""
@@ -162,7 +147,7 @@ class Store:
             is_laid_out(open_array(self._group, name, self.path), self.slots, array.layout)
             for name, array in self._arrays.items()
         )
-        return fits and self._digests.shape == (self.shards, len(self.fields), 32)
+        return fits and self._files.digests.shape == (self.shards, len(self.fields), 32)
 
     # ---------------------------------------------------------------- writing
 
@@ -202,7 +187,7 @@ class Store:
         allowed()
         if anew:
             self.delete_shard(shard)
-        self.write_shard_bytes(shard, stored, allowed=allowed)
+        self._files.write(shard, stored, allowed)
 
     def shard_bytes(self, shard: int, names: Sequence[str]) -> dict[str, bytes]:
         """Return a shard's bytes as they are stored, of some arrays and of the record.
@@ -215,32 +200,15 @@ class Store:
         for damage in self.damages_of(shard):
             if damage.array in (*names, "record", "digest"):
                 raise self._damage(damage)
-        return {name: self._bytes(name, shard) or b"" for name in (*names, "record")}
+        return self._files.read(shard, (*names, "record"))
 
-    def write_shard_bytes(
-        self,
-        shard: int,
-        stored: Mapping[str, bytes],
-        *,
-        allowed: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Write what `shard_bytes` of a store of the same slots, canvas and shards returned.
-
-        Nothing is deleted first: a cluster may run a task twice at once, and then each finds what
-        it has written, as both write the same. A shard that is to hold other bytes is forgotten
-        before.
-        """
-        digests = np.zeros((len(self.fields), 32), np.uint8)
-        for place, name in enumerate(self.fields):
-            self._put(name, shard, stored[name])
-            digests[place] = np.frombuffer(hashlib.sha256(stored[name]).digest(), np.uint8)
-        self._digests[shard] = digests
-        allowed()
-        self._put("record", shard, stored["record"])
+    def write_shard_bytes(self, shard: int, stored: Mapping[str, bytes]) -> None:
+        """Write what `shard_bytes` of a store of the same slots, canvas and shards returned."""
+        self._files.write(shard, stored, lambda: None)
 
     def has_shard(self, shard: int) -> bool:
         """Return whether a shard was written whole."""
-        return self._storage.read_tail(self._arrays["record"].key(shard), 1) is not None
+        return self._files.has(shard)
 
     def forget_shard(self, array: str, shard: int) -> None:  # noqa: ARG002 - all go together
         """Delete an array's shard, so that the command that made it makes it again."""
@@ -249,11 +217,7 @@ class Store:
 
     def delete_shard(self, shard: int) -> None:
         """Delete a shard's files, its record first: without it the shard counts as not made."""
-        names = ("record", *self.fields)
-        for key in (*(self._arrays[name].key(shard) for name in names), self._digest_key(shard)):
-            self._storage.delete(key)
-        for name in names:
-            self._arrays[name].forget(shard)
+        self._files.delete(shard)
 
     def mark(self, *, complete: bool) -> None:
         """Say whether every shard stands."""
@@ -393,27 +357,12 @@ class Store:
         except DamageError:
             yield Damage(shard, "record", "is missing or damaged", ())
             return
-        try:
-            digests = np.asarray(self._digests[shard])
-        except StorageError:
-            raise
-        except (RuntimeError, OSError, *BROKEN):
-            yield Damage(shard, "digest", "is damaged", samples)
-            return
-        for place, name in enumerate(self.fields):
-            stored = self._bytes(name, shard)
-            if stored is None:
-                yield Damage(shard, name, "is missing", samples)
-            elif hashlib.sha256(stored).digest() != digests[place].tobytes():
-                yield Damage(shard, name, "is damaged", samples)
+        for array, what in self._files.damages(shard):
+            yield Damage(shard, array, what, samples)
 
     def identity(self) -> str:
         """Return a SHA-256 that two stores share only if their shards have the same bytes."""
-        content = hashlib.sha256()
-        for key_of in (self._digest_key, self._arrays["record"].key):
-            for shard in range(self.shards):
-                content.update(self._storage.read(key_of(shard)) or b"")
-        return content.hexdigest()
+        return self._files.identity(self.shards)
 
     def bytes_on_disk(self) -> int | None:
         """Return the size of all files of the store; None where they can't be listed."""
@@ -423,16 +372,6 @@ class Store:
         """Return the ids of a shard's samples."""
         records = self.records_of(shard)
         return tuple(str(record["id"]) for record in records if "rejected" not in record)
-
-    def _put(self, name: str, shard: int, content: bytes) -> None:
-        self._storage.write(self._arrays[name].key(shard), content)
-        self._arrays[name].forget(shard)
-
-    def _digest_key(self, shard: int) -> str:
-        return f"digest/{self._digests.metadata.encode_chunk_key((shard, 0, 0))}"
-
-    def _bytes(self, name: str, shard: int) -> bytes | None:
-        return self._storage.read(self._arrays[name].key(shard))
 
 
 def _slot(name: str, sample: Arrays) -> NDArray[np.uint8]:

@@ -80,7 +80,7 @@ def edited(
             else:
                 assert isinstance(new, dict)
                 rows.append(encode_record(new))
-        store._put("record", shard, store._arrays["record"].encode(rows))
+        store._files.put("record", shard, store._arrays["record"].encode(rows))
     store.attributes |= attributes
     store.attributes["seal"] = seal(store.attributes)
     store._group.attrs["shm"] = store.attributes

@@ -47,8 +47,8 @@ SPELLINGS: Mapping[str, Spelling] = {
 
 
 SECONDS_SOLVED, SECONDS_READ = 1.0, 0.3
-"""Time of one core for a photo, by the megapixels of the canvas, with and without refining: 0.85 and
-0.25 of 24 portraits on a fast core."""
+"""Time of one core for a photo, by the megapixels of the canvas, with and without refining: 0.85
+and 0.25 of 24 portraits on a fast core."""
 
 WORKER_MEMORY, WORKER_MEMORY_PER_PIXEL = 400e6, 600.0
 """Bytes of one worker, of itself and by the pixels of the canvas."""
