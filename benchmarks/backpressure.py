@@ -1,8 +1,8 @@
 """The scheduler's memory while many tasks pass through it, against submitting all of them at once.
 
 The tasks are real ones of a real cluster, whose scheduler and workers are processes that talk over
-TCP, but they do nothing: what is measured is what a million of them leave behind, and what the
-command itself holds.
+TCP, but they do nothing (`abs`): what is measured is what a million of them leave behind, and what
+the command itself holds.
 
     python benchmarks/backpressure.py --tasks 1000000
 """
@@ -57,14 +57,9 @@ def _dask(folder: str, *words: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=folder, stdout=nowhere, stderr=nowhere)  # noqa: S603
 
 
-def nothing(number: int) -> int:
-    """Do nothing."""
-    return number
-
-
 def a_few_at_a_time(address: str, tasks: int) -> Iterator[int]:
     """Run tasks as the commands do."""
-    yield from run_tasks(nothing, range(tasks), ClusterConfig(scheduler=address))
+    yield from run_tasks(abs, range(tasks), ClusterConfig(scheduler=address))
 
 
 def all_at_once(address: str, tasks: int) -> Iterator[int]:
@@ -72,7 +67,7 @@ def all_at_once(address: str, tasks: int) -> Iterator[int]:
     from distributed import Client, as_completed
 
     with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-        futures = client.map(nothing, range(tasks), pure=False)
+        futures = client.map(abs, range(tasks), pure=False)
         for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
             yield future.result()
 
@@ -86,7 +81,7 @@ def measured(
     with cluster(workers) as (address, scheduler):
         while True:
             try:
-                list(run_tasks(nothing, range(10), ClusterConfig(scheduler=address)))
+                list(run_tasks(abs, range(10), ClusterConfig(scheduler=address)))
                 break
             except EngineError:  # no worker is there yet
                 time.sleep(0.2)
@@ -116,7 +111,7 @@ def figures(rows: Sequence[Row]) -> Row:
 @click.command()
 @click.option("--tasks", default=100_000, help="Tasks that are done a few at a time.")
 @click.option("--at-once", default=20_000, help="Tasks that are submitted all at once.")
-@click.option("--workers", default=2)
+@click.option("--workers", default=8, help="More of them, and fewer waits for the network.")
 @click.option("--quick", is_flag=True, help="A few tasks, to see that it runs.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here.")
 def main(tasks: int, at_once: int, workers: int, quick: bool, json_path: Path | None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
 from multiprocessing import resource_tracker
+from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeVar
 
 from shm.pipeline.errors import ShmError
@@ -130,32 +131,32 @@ def run_tasks(
             _call_first(client, first)
         if ready is not None:
             ready()
-        room = _Room(client)
-        running = {client.submit(checked, job, pure=False) for job in islice(waiting, room.jobs())}
-        while running:
-            done = _first_done(client, running, room)
-            running -= done
+        room, ended = _Room(client), SimpleQueue[Any]()
+        running: set[Any] = set()
+        while True:
             # One comes for each that ended, and more where a worker has joined.
             for job in islice(waiting, max(0, room.jobs() - len(running))):
-                running.add(client.submit(checked, job, pure=False))
-            for future in done:
-                report: Report = future.result()
-                yield report
+                running.add(future := client.submit(checked, job, pure=False))
+                future.add_done_callback(ended.put)
+            if not running:
+                return
+            done = _next_ended(ended, room)
+            running.difference_update(done)
+            reports: list[Report] = client.gather(done)
+            yield from reports
 
 
-def _first_done(client: Any, running: set[Any], room: "_Room") -> set[Any]:  # noqa: ANN401
-    """Wait for the first futures that end, and for workers no longer than `ALONE`."""
-    from distributed import wait
-
+def _next_ended(ended: "SimpleQueue[Any]", room: "_Room") -> list[Any]:
+    """Wait for a future that ends, and for workers no longer than `ALONE`; return all that have."""
     while True:
         try:
-            with client.as_current():
-                found = wait(running, timeout=LOOK_EVERY, return_when="FIRST_COMPLETED")
-        except TimeoutError:
+            done = [ended.get(timeout=LOOK_EVERY)]
+        except Empty:
             room.require_workers()
             continue
-        ended: set[Any] = set(found.done)
-        return ended
+        while not ended.empty():
+            done.append(ended.get())
+        return done
 
 
 class _Room:
