@@ -94,7 +94,7 @@ def open_group(path: Location, *, writable: bool = False) -> tuple[zarr.Group, d
         raise
     except (OSError, *BROKEN) as error:
         raise StoreError(
-            f"{path}: its zarr.json is damaged, or no store's: make it again, or name another "
+            f"{path}: its zarr.json is damaged, or no store's: name another, or delete it first "
             f"({error!s:.200})"
         ) from error
     kind = layout.get("kind") if isinstance(layout, dict) else None

@@ -63,6 +63,11 @@ class ShardFiles:
         """Return whether a shard was written whole."""
         return self._storage.read_tail(self._key(RECORD, shard), 1) is not None
 
+    def are_there(self, shard: int) -> bool:
+        """Return whether a shard was written whole, and none of its files was lost since."""
+        keys = [*(self._key(name, shard) for name in self._arrays), self._digest_key(shard)]
+        return all(self._storage.size(key) is not None for key in keys)
+
     def read(self, shard: int, names: Sequence[str]) -> dict[str, bytes]:
         """Return a shard's files of some arrays, empty where there is none."""
         return {name: self._read(name, shard) or b"" for name in names}

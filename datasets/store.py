@@ -210,6 +210,10 @@ class Store:
         """Return whether a shard was written whole."""
         return self._files.has(shard)
 
+    def is_whole(self, shard: int) -> bool:
+        """Return whether a shard was written whole, and each of its files is there."""
+        return self._files.are_there(shard)
+
     def forget_shard(self, array: str, shard: int) -> None:  # noqa: ARG002 - all go together
         """Delete an array's shard, so that the command that made it makes it again."""
         self.mark(complete=False)

@@ -7,6 +7,9 @@ from typing import Any
 Spelling = Callable[[Any], str]
 """Says a value of the configuration in the words of the command line: ``--refine knn``."""
 
+NOTES = ("corpus.name", "people.name")
+"""What a store says of itself that decides nothing: a folder may be called otherwise by now."""
+
 NAMED = 5
 """Files that a message names; of the others it says how many there are."""
 
@@ -29,7 +32,7 @@ def differences(
         old = there.get(name)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             found += differences(old, value, f"{prefix}{name}.")
-        elif old != value:
+        elif old != value and prefix + name not in NOTES:
             found.append(Difference(prefix + name, old, value))
     return found
 

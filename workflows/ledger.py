@@ -65,9 +65,16 @@ class Ledger:
         self.add("begin", command=command, **who, software=dict(software), config=config)
 
     def signatures(self) -> Signatures:
-        """Return what the files were like that the store was made from, by their paths."""
+        """Return what the files were like that the store was made from, by their paths.
+
+        Of a shard that was begun anew nothing is known until it was told: a worker may have written
+        it when its command was killed.
+        """
         found: Signatures = {}
         for line in read_ledger(self._store):
+            void = line.get("void")
+            for name in void if isinstance(void, list) else ():
+                found.pop(str(name), None)
             files = line.get("files")
             for name, each in files.items() if isinstance(files, dict) else ():
                 if isinstance(each, list) and len(each) == 2:

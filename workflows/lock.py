@@ -107,7 +107,7 @@ def locked(place: Location, command: str, *, inside: bool = False) -> Iterator[H
     BusyError
         Another command holds it.
     PlaceError
-        Nothing can be written there.
+        Nothing can be written there, or a folder for results lies in a store.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     own = Holder(
@@ -120,12 +120,21 @@ def locked(place: Location, command: str, *, inside: bool = False) -> Iterator[H
     )
     if isinstance(place, Path):
         whole = place.resolve()  # by whatever link it was named
+        if inside:
+            _require_no_store(place, whole)
         file = whole / INSIDE if inside else whole.with_name(f".{whole.name}.lock")
         hold = _held_here(place, file, own)
     else:
         hold = _held_there(place, own)
     with hold as before, _named(place):
         yield before
+
+
+def _require_no_store(place: Path, whole: Path) -> None:
+    """Raise `PlaceError` where files would come among those of a store, and be deleted with it."""
+    for folder in (whole, *whole.parents):
+        if (folder / "zarr.json").is_file():
+            raise PlaceError(f"{place} lies in the store {folder}: name another folder")
 
 
 @contextmanager

@@ -92,6 +92,8 @@ def open_for_writing(
         path = path.absolute()  # a name such as `.` has no place beside it
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent}: no such folder to put {path.name} in")
+        if path.is_symlink() and not path.exists():
+            raise StoreError(f"{path} is a link to nothing: name the place that it leads to")
     with locked(path, making.command) as killed:
         store = _opened(path, making, overwrite=overwrite)
         ledger = Ledger(path)
@@ -131,6 +133,8 @@ def _opened(path: Location, making: Making[AnyStore], *, overwrite: bool) -> Any
         create_whole(path, making.create)
         return making.reopen(path)
     _, layout = open_group(path)
+    if layout["kind"] != wanted["kind"]:
+        raise ResumeError(f"{path} holds {layout['kind']} samples: name another store")
     changes = differences(layout, wanted)
     if changes:
         raise _made_otherwise(path, changes, making)

@@ -30,8 +30,8 @@ class ShardReport:
 
 
 def missing_slots(store: Store) -> list[int]:
-    """Return the slots of the shards that have no record yet."""
-    missing = (shard for shard in range(store.shards) if not store.has_shard(shard))
+    """Return the slots of the shards that are not there whole."""
+    missing = (shard for shard in range(store.shards) if not store.is_whole(shard))
     return [slot for shard in missing for slot in store.slots_of(shard)]
 
 
@@ -47,7 +47,7 @@ def make_missing_shards(
     first: Callable[[], None] | None = None,
     again: Collection[int] = (),
 ) -> None:
-    """Run a task for each shard that has no record yet, then mark the store complete.
+    """Run a task for each shard that is not there whole, then mark the store complete.
 
     Parameters
     ----------
@@ -63,8 +63,10 @@ def make_missing_shards(
         Shards that have a record, and are to be made again all the same.
     """
     missing = [
-        shard for shard in range(store.shards) if shard in again or not store.has_shard(shard)
+        shard for shard in range(store.shards) if shard in again or not store.is_whole(shard)
     ]
+    if missing and store.attributes["complete"]:
+        store.mark(complete=False)
     todo = sum(len(store.slots_of(shard)) for shard in missing)
     if missing:
         with progress(what, store.slots, unit, done=store.slots - todo) as bar:

@@ -43,6 +43,7 @@ class Verdict:
                 for d in self.damages
             ],
             "leaks": list(self.leaks),
+            "repaired": self.repaired,
         }
 
 

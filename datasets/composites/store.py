@@ -183,9 +183,10 @@ class CompositeStore:
 
     def _part(self, name: str) -> Store:
         writable = not self._group.read_only
-        if isinstance(self.path, Path) and not (self.path / name).is_dir():
+        if isinstance(self.path, Path) and not (self.path / name / "zarr.json").is_file():
             raise StoreError(
-                f"{self.path}: its part {name} is missing: copy the store whole, or make it again"
+                f"{self.path}: its part {name} is missing, or not whole: copy the store once more, "
+                "or delete it and make it again"
             )
         return open_store(
             self.path / name,

@@ -39,7 +39,9 @@ class LocalPath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """Refuse what would become a folder called ``https:``."""
+        """Refuse what would become a folder called ``https:``, or the one where one stands."""
+        if value == "":
+            self.fail("an empty name (perhaps of a variable that is not set)", param, ctx)
         if isinstance(value, str) and "://" in value:
             self.fail(f"{value!r} is a URL: this takes a path of this machine", param, ctx)
         return super().convert(value, param, ctx)
@@ -96,7 +98,14 @@ def read_store(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
     """Read where a store is: a folder, or a URL."""
     from shm.datasets.storage.location import locate
 
-    return locate(text)
+    return locate(named(text))
+
+
+def named(text: str) -> str:
+    """Return a name; raises `BadParameter` where it is empty, as that of a variable not set is."""
+    if not text:
+        raise click.BadParameter("an empty name (perhaps of a variable that is not set)")
+    return text
 
 
 def read_target(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
@@ -104,7 +113,7 @@ def read_target(text: str) -> Any:  # noqa: ANN401 - imported where it is needed
     from shm.datasets.group import require_writable
     from shm.datasets.storage.location import locate
 
-    place = locate(text)
+    place = locate(named(text))
     require_writable(place)
     return place
 

@@ -137,3 +137,42 @@ def test_killed_while_a_changed_photo_is_made_again_it_carries_on(
     assert not open_store(folder / "people.zarr", incomplete=True).attributes["complete"]
     run(*words, *there)
     assert_as_new(folder, there, "--max-rejects", 1)
+
+
+def test_a_photo_put_back_after_its_change_was_half_made_is_made_again_too(
+    folder: Path, there: Options
+) -> None:
+    """The worker had written the shard, and the command was killed before it told the ledger."""
+    photo, ledger = folder / "raw/images/p0003.png", folder / "people.zarr/ledger.jsonl"
+    before, made = shutil.copy2(photo, folder / "before.png"), all_files(folder / "people.zarr")
+    darken(photo)
+    run(*prepare(folder), "--max-rejects", 1, *there)
+    lines = ledger.read_text().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if '"event": "changed"' in line)
+    ledger.write_text("".join(lines[: last + 1]))
+    shutil.copy2(before, photo)  # with its old time
+    told = run(*prepare(folder), "--max-rejects", 1, *there).stderr
+    assert "made again: images/p0003.png" in told
+    assert all_files(folder / "people.zarr") == made
+
+
+def test_a_photo_whose_mask_is_gone_is_named_with_that(folder: Path) -> None:
+    (folder / "raw/masks/p0002.png").unlink()
+    refused = run(*prepare(folder), code=1).stderr
+    assert "rejected now: images/p0002.png (" in refused
+    assert "taken otherwise" not in refused
+
+
+def test_a_corpus_of_another_name_is_the_same_corpus(folder: Path, there: Options) -> None:
+    before = all_files(folder / "people.zarr")
+    (folder / "raw").rename(folder / "photos")
+    words = ("shm-data", "prepare", folder / "photos", folder / "people.zarr", "--size", 64)
+    run(*words, "--max-rejects", 1, *there)
+    assert all_files(folder / "people.zarr") == before
+
+
+def test_a_shard_that_lost_a_file_is_made_again(folder: Path, there: Options) -> None:
+    before = all_files(folder / "people.zarr")
+    (folder / "people.zarr/trimap/c/1/0/0").unlink()
+    run(*prepare(folder), "--max-rejects", 1, *there)
+    assert all_files(folder / "people.zarr") == before

@@ -173,3 +173,11 @@ def test_a_store_never_lies_in_another(chain: Path) -> None:
     told = run(*words, "--backgrounds", chain / "backgrounds", code=1).stderr
     assert "name a store that stands by itself" in told
     assert not inside.exists()
+
+
+def test_people_whose_store_moved_are_the_same_people(chain: Path, tmp_path: Path) -> None:
+    shutil.copytree(chain / "people.zarr", tmp_path / "moved.zarr")
+    shutil.copytree(chain / "lazy.zarr", tmp_path / "lazy.zarr")
+    options = ("--backgrounds", chain / "backgrounds", "--per-foreground", 2, "--lazy")
+    run("shm-data", "composite", tmp_path / "moved.zarr", tmp_path / "lazy.zarr", *options)
+    assert all_files(tmp_path / "lazy.zarr") == all_files(chain / "lazy.zarr")

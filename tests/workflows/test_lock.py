@@ -108,3 +108,18 @@ def test_a_place_that_can_t_be_written_to_is_a_line(tmp_path: Path) -> None:
         locked(tmp_path / "file" / "out", "one", inside=True),
     ):
         pass
+
+
+def test_a_folder_for_results_never_lies_in_a_store(tmp_path: Path) -> None:
+    store = tmp_path / "people.zarr"
+    write_people(store, 2)
+    before = all_files(store)
+    for place in (store, store / "image", store / "deep" / "run"):
+        with (
+            pytest.raises(PlaceError, match=r"lies in the store .*: name another folder"),
+            locked(place, "shm train", inside=True),
+        ):
+            pass
+    told = run("shm-data", "sample", store / "sample", code=1).stderr
+    assert "lies in the store" in told
+    assert all_files(store) == before

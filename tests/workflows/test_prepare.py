@@ -116,3 +116,25 @@ def test_all_of_a_group_share_the_split_that_the_corpus_names(
     assert sorted(found.values()) == [
         ("anna", "train"), ("anna", "train"), ("bob", "test"), ("bob", "test"), ("carl", "train")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("", "x.zarr"), ("raw", "")])
+def test_an_empty_name_is_wrong_usage(tmp_path: Path, words: tuple[str, str]) -> None:
+    """As a variable that is not set gives it: it would be the folder where one stands."""
+    assert "an empty name" in run("shm-data", "prepare", *words, code=2).stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_to_nothing_is_no_place_for_a_store(tmp_path: Path) -> None:
+    raw = write_people(tmp_path / "raw", 2)
+    (tmp_path / "link.zarr").symlink_to(tmp_path / "none.zarr")
+    told = run("shm-data", "prepare", raw, tmp_path / "link.zarr", code=1).stderr
+    assert "link.zarr is a link to nothing: name the place that it leads to" in told
+
+
+def test_a_store_of_another_kind_is_refused_by_that(chain: Path) -> None:
+    people, train, lazy = (chain / f"{name}.zarr" for name in ("people", "train", "lazy"))
+    told = run("shm-data", "prepare", chain / "raw", train, code=1).stderr
+    assert "holds composited samples: name another store" in told
+    told = run("shm-data", "materialise", lazy, people, code=1).stderr
+    assert "holds prepared samples: name another store" in told

@@ -89,3 +89,11 @@ def test_settings_edited_by_hand_are_noticed(chain: Path, tmp_path: Path) -> Non
     about.write_text(about.read_text().replace('"linear": false', '"linear": true'))
     told = run("shm-data", "verify", tmp_path / "train.zarr", code=1).stderr
     assert "shard 0 of zarr.json is not what was written" in told
+
+
+def test_a_part_without_its_metadata_is_named_with_its_store(chain: Path, tmp_path: Path) -> None:
+    store = tmp_path / "train.zarr"
+    shutil.copytree(chain / "train.zarr", store)
+    (store / "images" / "zarr.json").unlink()
+    told = run("shm-data", "verify", store, code=1).stderr
+    assert f"{store}: its part images is missing, or not whole: copy the store once more" in told

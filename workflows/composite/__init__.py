@@ -142,7 +142,7 @@ def require_unchanged(source: Store, identity: str) -> None:
 
 def copy_shards(source: Store, target: Store, what: str) -> None:
     """Copy the shards that the target lacks as they stand; `what` names them to people."""
-    missing = [shard for shard in range(target.shards) if not target.has_shard(shard)]
+    missing = [shard for shard in range(target.shards) if not target.is_whole(shard)]
     if missing:
         with progress(what, target.shards, "shard", done=target.shards - len(missing)) as bar:
             for shard in missing:

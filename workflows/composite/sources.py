@@ -80,7 +80,7 @@ class Sources:
         if people != self.people.identity():
             told.append(f"{self.people.path} holds other people")
         if not store.backgrounds.attributes["complete"]:
-            return "; ".join([*told, "the backgrounds are others"])
+            return "; ".join(told) or "the backgrounds are others"
         made = {}
         for _, record in store.backgrounds.records():
             made[record["source"]] = record.get("sha256")

@@ -96,7 +96,7 @@ def prepare_corpus(
             if store.attributes["complete"]:
                 ledger.begin(making.command, making.wanted["software"], asdict(run))
                 store.mark(complete=False)
-            ledger.add("changed", sources=changes.sources)
+            ledger.add("changed", sources=changes.sources, void=changes.void)
         same = made_as(store.attributes)
 
         def job_of(shard: int) -> ShardJob:

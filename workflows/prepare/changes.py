@@ -14,6 +14,8 @@ from shm.workflows.ledger import Ledger, Signatures
 from shm.workflows.prepare.entries import Entry
 from shm.workflows.prepare.shard import annotation_files, signatures
 
+REJECTED = "rejected"
+
 
 @dataclass
 class Changes:
@@ -25,12 +27,15 @@ class Changes:
         The changed slots, by shard.
     sources : list of str
         Their photos.
+    void : list of str
+        All files of these slots: what the history tells of them no longer holds.
     seen : dict
         Files that look changed, and whose bytes are what they were.
     """
 
     slots: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     sources: list[str] = field(default_factory=list)
+    void: list[str] = field(default_factory=list)
     seen: Signatures = field(default_factory=dict)
 
     def kept(self, store: Store, shard: int) -> frozenset[int]:
@@ -65,6 +70,7 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
             else:
                 changes.slots[shard].add(slot)
                 changes.sources.append(pair.image)
+                changes.void += pair.files
     return changes
 
 
@@ -88,20 +94,24 @@ def explain_entries(store: Store, entries: Sequence[Entry]) -> str:
             made[record["source"]] = _told(record)
     if len(made) < store.slots:  # of what is not made yet there is no record
         return "the corpus holds other files, or other ones belong together"
-    now = {}
+    now, reasons = {}, {}
     for entry in entries:
         source = entry.pair.image if entry.pair else entry.reject.source if entry.reject else "?"
-        now[source] = entry.split if entry.pair else "rejected"
+        now[source] = entry.split if entry.pair else REJECTED
+        reasons[source] = "" if entry.reject is None else f" ({entry.reject.reason})"
     other = [name for name in now if name in made and made[name] != now[name]]
-    sure = [name for name in other if made[name] != "rejected"]  # as it may be for what it holds
+    rejected = [f"{name}{reasons[name]}" for name in other if now[name] == REJECTED]
+    # What was rejected may have been so for what it holds, and count among the inputs all the same.
+    moved = [name for name in other if REJECTED not in (now[name], made[name])]
     parts = [
         listed("new", [name for name in now if name not in made]),
         listed("gone", [name for name in made if name not in now]),
-        listed("taken otherwise", sure),
+        listed("rejected now", rejected),
+        listed("in another split now", moved),
     ]
-    told = "; ".join(filter(None, parts)) or listed("taken otherwise", other)
+    told = "; ".join(filter(None, parts)) or listed("no longer rejected", other)
     return told or "other files belong together"
 
 
 def _told(record: Record) -> object:
-    return "rejected" if "rejected" in record else record["split"]
+    return REJECTED if "rejected" in record else record["split"]
