@@ -77,7 +77,7 @@ def after(seconds: float, strike: Strike) -> Attack:
             time.sleep(0.002)
         try:
             return strike(psutil.Process(command.pid)) is not False
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, ProcessLookupError):  # it has ended meanwhile
             return False
 
     return attack
