@@ -71,7 +71,16 @@ data = LazyGroup(
     help="Turn photos and rough masks into a training set for image matting.",
     modules={
         name: f"shm.commands.{name}"
-        for name in ("sample", "prepare", "composite", "materialise", "inspect", "verify", "export")
+        for name in (
+            "sample",
+            "prepare",
+            "composite",
+            "materialise",
+            "inspect",
+            "verify",
+            "report",
+            "export",
+        )
     },
     **SETTINGS,
 )

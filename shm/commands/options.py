@@ -242,7 +242,7 @@ def tell_outcome(outcome: Any, max_rejects: int, *, as_json: bool, what: str, th
         for name in outcome.left_alone:
             say(written_out(f"  left alone: {name}"))
         for name in outcome.redone:
-            say(written_out(f"  changed since, made again: {name}"))
+            say(written_out(f"  changed or marked since, made again: {name}"))
         count = len(outcome.rejected)
         say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
         if outcome.accepted:

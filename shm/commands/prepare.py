@@ -109,6 +109,13 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
     default="0.8,0.1,0.1",
     help="Shares of people for train, validation and test.",
 )
+@click.option(
+    "--marks",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="Marks that the page of `report` saved: photos to reject, or to keep whatever their "
+    "quality.",
+)
 @MAX_MEGAPIXELS
 @MAX_REJECTS
 @SEED
@@ -127,6 +134,7 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
     shm-data prepare photos people.zarr
     shm-data prepare photos people.zarr --trimap fixed --erode 8px --dilate 16px
     """  # noqa: D301
+    from shm.datasets.marks import read_marks
     from shm.pipeline.prepare import PrepareConfig
     from shm.pipeline.trimap import TrimapConfig
     from shm.workflows.engine import ClusterConfig
@@ -156,7 +164,15 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
         seed=options["seed"],
     )
     cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
-    outcome = prepare_corpus(raw, store, run, cluster, overwrite=options["overwrite"], note=say)
+    outcome = prepare_corpus(
+        raw,
+        store,
+        run,
+        cluster,
+        overwrite=options["overwrite"],
+        marks=None if options["marks"] is None else read_marks(options["marks"]),
+        note=say,
+    )
     tell_outcome(
         outcome,
         options["max_rejects"],

@@ -24,9 +24,9 @@ class Changes:
     Attributes
     ----------
     slots : dict
-        The changed slots, by shard.
+        The changed slots, by shard; a shard with none of them is written again for its marks alone.
     sources : list of str
-        Their photos.
+        Photos that changed, or have another mark.
     void : list of str
         All files of these slots: what the history tells of them no longer holds.
     seen : dict
@@ -40,8 +40,9 @@ class Changes:
 
     def kept(self, store: Store, shard: int) -> frozenset[int]:
         """Return the slots of a shard whose samples stay when others are made again."""
-        changed = self.slots.get(shard)
-        return frozenset(store.slots_of(shard)) - changed if changed else frozenset()
+        if shard not in self.slots:
+            return frozenset()
+        return frozenset(store.slots_of(shard)) - self.slots[shard]
 
 
 def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Ledger) -> Changes:
@@ -53,19 +54,27 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
     known = ledger.signatures()
     changes = Changes()
     for shard in filter(store.has_shard, range(store.shards)):
-        records: list[Record] | None = None
+        records = store.records_of(shard)
         slots = store.slots_of(shard)
         for slot in slots:
-            pair = entries[slot].pair
+            pair, record = entries[slot].pair, records[slot - slots.start]
             if pair is None:
+                continue
+            if record.get("mark") != entries[slot].mark:
+                # A sample that was kept, or is now, is the same but for what its record says.
+                again = {slot} if "rejected" in record or entries[slot].mark == "reject" else set()
+                changes.slots[shard] |= again
+                changes.sources.append(pair.image)
+                changes.void += pair.files if again else ()
+                continue
+            if record.get("mark") == "reject":
                 continue
             now = signatures(root, pair)
             if len(now) == len(pair.files) and all(
                 known.get(name) == each for name, each in now.items()
             ):
                 continue
-            records = records or store.records_of(shard)
-            if _is_same(root, pair, records[slot - slots.start]):
+            if _is_same(root, pair, record):
                 changes.seen |= now
             else:
                 changes.slots[shard].add(slot)
