@@ -60,26 +60,21 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
             pair, record = entries[slot].pair, records[slot - slots.start]
             if pair is None:
                 continue
-            if record.get("mark") != entries[slot].mark:
-                # A sample that was kept, or is now, is the same but for what its record says.
-                again = {slot} if "rejected" in record or entries[slot].mark == "reject" else set()
-                changes.slots[shard] |= again
+            mark = entries[slot].mark
+            marked = record.get("mark") != mark
+            # A sample that was kept, or is now, is the same but for what its record says.
+            again = marked and ("rejected" in record or mark == "reject")
+            if not again and mark != "reject":
+                now = signatures(root, pair)
+                if len(now) < len(pair.files) or any(
+                    known.get(name) != each for name, each in now.items()
+                ):
+                    again = not _is_same(root, pair, record)
+                    changes.seen |= {} if again else now
+            if marked or again:
+                changes.slots[shard] |= {slot} if again else set()
                 changes.sources.append(pair.image)
                 changes.void += pair.files if again else ()
-                continue
-            if record.get("mark") == "reject":
-                continue
-            now = signatures(root, pair)
-            if len(now) == len(pair.files) and all(
-                known.get(name) == each for name, each in now.items()
-            ):
-                continue
-            if _is_same(root, pair, record):
-                changes.seen |= now
-            else:
-                changes.slots[shard].add(slot)
-                changes.sources.append(pair.image)
-                changes.void += pair.files
     return changes
 
 
