@@ -89,7 +89,9 @@ shm = LazyGroup(
     name="shm",
     help="Train matting networks on such a set, measure them, and use them.",
     modules={
-        **{name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
+        **{name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate")},
+        "report": "shm.commands.report_runs",
+        "predict": "shm.commands.predict",
         "export": "shm.commands.export_nets",
     },
     **SETTINGS,

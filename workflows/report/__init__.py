@@ -169,7 +169,7 @@ def _side(store: Samples, shown: Sequence[Shown], run: ReportRun) -> int:
     """Return how large pictures may be, judged by a few of the samples."""
     probes = shown[:: max(1, len(shown) // PROBES)][:PROBES]
     limit = run.megabytes * 1e6 / len(shown)
-    side = max(max(each.record["size"]) for each in shown)
+    side = int(max(max(each.record["size"]) for each in shown))
     while True:
         taken = sum(panel_of(store, each, run.corpus, side).bytes for each in probes) / len(probes)
         if taken <= limit or side <= THUMBNAIL:
