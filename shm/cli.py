@@ -2,12 +2,16 @@
 
 import errno
 import importlib
+import io
 import os
+import sys
+from typing import IO, Any
 
 import click
 
 from shm import __version__
 from shm.pipeline.errors import ShmError
+from shm.workflows.terminal import colours
 
 # OpenMP's threads spin while they wait, and take the cores from whoever else has work: two
 # trainings side by side on two cores took over 120 s instead of 16. Read when PyTorch is imported.
@@ -35,21 +39,63 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(self._modules[cmd_name]).command
         return command
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:
+        """Read the group's own options."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            raise refused(error) from error
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; what the user can mend becomes one line and exit code 1."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            raise refused(error) from error
         except ShmError as error:
-            raise click.ClickException(one_line(error)) from error
+            raise refused(click.ClickException(one_line(error))) from error
         except OSError as error:
             if isinstance(error, BrokenPipeError):
                 raise
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             cure = ": free some space, then run the same command to carry on" if full else ""
-            raise click.ClickException(one_line(error) + cure) from error
+            raise refused(click.ClickException(one_line(error) + cure)) from error
         except KeyboardInterrupt:
             click.echo("\ninterrupted: run the same command to carry on", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+class Refusal(click.ClickException):
+    """An error in Click's own words, and in red."""
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.message)
+        self._error = error
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write it to standard error, with how the command is used."""
+        told = io.StringIO()
+        self._error.show(told)
+        usage, error, message = told.getvalue().rstrip("\n").rpartition("Error: ")
+        text = usage + click.style(error + message, fg="red") if error else message
+        click.echo(text, file=file or sys.stderr, color=colours())
+
+
+class Misuse(Refusal):
+    """Wrong usage, which has an exit code of its own."""
+
+    exit_code = click.UsageError.exit_code
+
+
+def refused(error: click.ClickException) -> Refusal:
+    """Return an error as it is shown."""
+    return Misuse(error) if isinstance(error, click.UsageError) else Refusal(error)
 
 
 def one_line(error: BaseException) -> str:
@@ -91,6 +137,7 @@ shm = LazyGroup(
     modules={
         **{name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
         "export": "shm.commands.export_nets",
+        "completion": "shm.commands.completion",
     },
     **SETTINGS,
 )

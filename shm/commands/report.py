@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, SEED, STORE, FiniteRange, print_json, say
+from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange
+from shm.commands.speech import print_json, say
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
@@ -30,16 +31,17 @@ if TYPE_CHECKING:
     "--megabytes",
     type=FiniteRange(1, 1000),
     default=64.0,
-    help="Size that the page may have: pictures are made smaller where they take more.",
+    help="Size that the page may have, megabytes: pictures are made smaller where they take more.",
 )
 @click.option(
     "--corpus",
     type=ANY_PATH,
     metavar="RAW",
+    show_default=NONE,
     help="The folder that `prepare` read, to show the masks: a store holds none.",
 )
 @SEED
-@JSON
+@OUTPUT
 def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show STORE as a page: samples to judge by eye, figures, rejects.
 
