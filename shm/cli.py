@@ -5,6 +5,9 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
 from typing import IO, Any
 
 import click
@@ -24,9 +27,17 @@ INTERRUPTED = 130
 class LazyGroup(click.Group):
     """A group that imports a command when it is called: `--help` is quick, training lean."""
 
-    def __init__(self, *, modules: dict[str, str], **settings: object) -> None:
+    def __init__(
+        self,
+        *,
+        topics: Mapping[str, Sequence[str]],
+        modules: Mapping[str, str] = MappingProxyType({}),
+        **settings: object,
+    ) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
-        self._modules = modules
+        self._topics = topics
+        names = chain.from_iterable(topics.values())
+        self._modules = {name: modules.get(name, f"shm.commands.{name}") for name in names}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the order in which people use them."""
@@ -38,6 +49,14 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(self._modules[cmd_name]).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by topic."""
+        width = max(map(len, self._modules))
+        for topic, names in self._topics.items():
+            with formatter.section(topic):
+                rows = [(f"{name:{width}}", _short(self.get_command(ctx, name))) for name in names]
+                formatter.write_dl(rows)
 
     def make_context(
         self,
@@ -69,6 +88,10 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("\ninterrupted: run the same command to carry on", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _short(command: click.Command | None) -> str:
+    return "" if command is None else command.get_short_help_str(limit=80)
 
 
 class Refusal(click.ClickException):
@@ -105,41 +128,33 @@ def one_line(error: BaseException) -> str:
 
 
 SETTINGS = {
-    "context_settings": {
-        "help_option_names": ["-h", "--help"],
-        "show_default": True,
-        "max_content_width": 100,
-    }
+    "help_option_names": ["-h", "--help"],
+    "show_default": True,
+    "max_content_width": 100,
 }
 
 data = LazyGroup(
     name="shm-data",
     help="Turn photos and rough masks into a training set for image matting.",
-    modules={
-        name: f"shm.commands.{name}"
-        for name in (
-            "sample",
-            "prepare",
-            "composite",
-            "materialise",
-            "inspect",
-            "verify",
-            "report",
-            "export",
-        )
+    topics={
+        "Make a set": ("sample", "prepare", "composite", "materialise"),
+        "Look at it, and give it away": ("inspect", "report", "verify", "export"),
     },
-    **SETTINGS,
+    epilog="All about a command: shm-data prepare --help. What comes next: shm train.",
+    context_settings=SETTINGS,
 )
 
 shm = LazyGroup(
     name="shm",
     help="Train matting networks on such a set, measure them, and use them.",
-    modules={
-        **{name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
-        "export": "shm.commands.export_nets",
-        "completion": "shm.commands.completion",
+    topics={
+        "Try it": ("demo",),
+        "Train, and use what was trained": ("train", "evaluate", "predict", "export"),
+        "Type less": ("completion",),
     },
-    **SETTINGS,
+    modules={"export": "shm.commands.export_nets"},
+    epilog="All about a command: shm train --help. What comes before: shm-data.",
+    context_settings=SETTINGS,
 )
 
 for group in (data, shm):

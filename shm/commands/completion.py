@@ -6,7 +6,7 @@ from click.shell_completion import get_completion_class
 PROGRAMS = ("shm", "shm-data")
 
 
-@click.command()
+@click.command(short_help="Print what makes your shell complete all this.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

@@ -73,12 +73,14 @@ COMPOSITES = topic(
     "Composites",
     click.option(
         "--per-foreground",
+        metavar="COUNT",
         type=click.IntRange(1, 10_000),
         default=10,
         help="Composites made of each person.",
     ),
     click.option(
         "--people-per-composite",
+        metavar="COUNT",
         type=click.IntRange(1, 2),
         default=1,
         help="With 2, another person of the same split stands behind each.",
@@ -136,7 +138,7 @@ FORM = topic(
 )
 
 
-@click.command(cls=TopicCommand)
+@click.command(cls=TopicCommand, short_help="Paste the people on backgrounds.")
 @click.argument("store", type=STORE)
 @click.argument("out", type=TARGET)
 @BACKGROUNDS

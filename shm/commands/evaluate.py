@@ -51,6 +51,7 @@ MEASURED = topic(
     ),
     click.option(
         "--max-side",
+        metavar="PIXELS",
         type=click.IntRange(min=32),
         show_default="the preset's",
         help="Longer side at which to predict, pixels.",
@@ -121,12 +122,16 @@ RESULTS = topic(
         help="Write pictures of the worst images to this file.",
     ),
     click.option(
-        "--worst", type=click.IntRange(1, 200), default=8, help="How many images the sheet has."
+        "--worst",
+        metavar="COUNT",
+        type=click.IntRange(1, 200),
+        default=8,
+        help="How many images the sheet has.",
     ),
 )
 
 
-@click.command(cls=TopicCommand)
+@click.command(cls=TopicCommand, short_help="Score a model, or any alphas, against the truth.")
 @click.argument("model_and_store", metavar="[MODEL] [STORE]", nargs=-1, type=Offer("text"))
 @MEASURED
 @FOLDERS

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Write a store's samples as PNG files.")
 @click.argument("store", type=STORE)
 @click.argument("folder", type=ANY_PATH)
 @click.option(

@@ -8,7 +8,7 @@ from shm.commands.options import ANY_PATH, OUTPUT
 from shm.commands.speech import print_json, say, say_next
 
 
-@click.command()
+@click.command(short_help="Write nets for programs that know nothing of shm.")
 @click.argument("checkpoint", type=ANY_PATH)
 @click.argument("folder", type=ANY_PATH)
 @click.option(

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Say what is in a store.")
 @click.argument("store", type=STORE)
 @click.option(
     "--worst",
+    metavar="COUNT",
     type=click.IntRange(min=0),
     default=10,
     help="How many samples to list by the quality of their alpha, the lowest first.",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Store the images of lazy composites, too.")
 @click.argument("lazy", type=STORE)
 @click.argument("out", type=TARGET)
 @CLUSTER

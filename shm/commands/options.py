@@ -146,18 +146,22 @@ DEVICE = click.option(
     default="auto",
     help="cpu, cuda (or cuda:1, …), mps, or auto: the best that is there.",
 )
-SEED = click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every choice.")
+SEED = click.option(
+    "--seed", metavar="NUMBER", type=click.IntRange(min=0), default=0, help="Seed of every choice."
+)
 OVERWRITE = click.option(
     "--overwrite", is_flag=True, help="Delete the store that stands there, and make it anew."
 )
 MAX_REJECTS = click.option(
     "--max-rejects",
+    metavar="COUNT",
     type=click.IntRange(min=0),
     default=0,
     help="Inputs that may be rejected: exit with code 1 where more are.",
 )
 MAX_MEGAPIXELS = click.option(
     "--max-megapixels",
+    metavar="MEGAPIXELS",
     type=click.IntRange(1, 10_000),
     default=100,
     help="Refuse photos of more megapixels unread: a decompression bomb would fill the memory.",
@@ -175,6 +179,7 @@ CACHE = topic(
     ),
     click.option(
         "--cache-gigabytes",
+        metavar="GIGABYTES",
         type=FiniteRange(min=0.1),
         default=50.0,
         help="Size that the cache may reach, gigabytes.",
@@ -202,6 +207,7 @@ CLUSTER = topic(
     "Where it runs",
     click.option(
         "--workers",
+        metavar="COUNT",
         type=click.IntRange(min=1),
         default=cores,
         show_default="one a core",

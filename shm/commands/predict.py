@@ -59,6 +59,7 @@ HOW = topic(
     ),
     click.option(
         "--max-side",
+        metavar="PIXELS",
         type=click.IntRange(min=32),
         show_default="the preset's",
         help="Longer side at which nets see a photo, pixels.",
@@ -70,7 +71,11 @@ HOW = topic(
         help="How an alpha comes back to the photo's size.",
     ),
     click.option(
-        "--tile", type=click.IntRange(min=64), default=1024, help="Side of tiles, pixels."
+        "--tile",
+        metavar="PIXELS",
+        type=click.IntRange(min=64),
+        default=1024,
+        help="Side of tiles, pixels.",
     ),
     click.option(
         "--trimaps",
@@ -85,6 +90,7 @@ VIDEO = topic(
     "Videos, and cameras",
     click.option(
         "--smooth",
+        metavar="SHARE",
         type=FiniteRange(0, 0.95),
         default=0.0,
         help="Share of the frame before in each alpha, against flicker.",
@@ -114,6 +120,7 @@ CAMERA = topic(
     ),
     click.option(
         "--port",
+        metavar="NUMBER",
         type=click.IntRange(0, 65535),
         default=8400,
         help="Port of the page; 0: any free one.",
@@ -130,6 +137,7 @@ MACHINE = topic(
     ),
     click.option(
         "--batch",
+        metavar="COUNT",
         type=click.IntRange(1, 256),
         default=1,
         help="Photos of one size, or frames, at once.",
@@ -137,7 +145,7 @@ MACHINE = topic(
 )
 
 
-@click.command(cls=TopicCommand)
+@click.command(cls=TopicCommand, short_help="Predict mattes of photos, videos or a camera.")
 @click.argument("model", type=Offer("text"))
 @click.argument("inputs", type=Offer("text"), nargs=-1)
 @RESULTS

@@ -56,6 +56,7 @@ SAMPLE = topic(
     "What is made of it",
     click.option(
         "--size",
+        metavar="PIXELS",
         type=click.IntRange(32, 20_000),
         default=800,
         help="Longer side of a sample, pixels; smaller photos are not enlarged, and keep every "
@@ -106,12 +107,14 @@ TRIMAP = topic(
     click.option("--dilate", type=REACH, default="1%", help="Its reach outwards, likewise."),
     click.option(
         "--iterations",
+        metavar="TIMES",
         type=click.IntRange(1, 100),
         default=1,
         help="How many times erosion and dilation are repeated.",
     ),
     click.option(
         "--tolerance",
+        metavar="LEVELS",
         type=click.IntRange(0, 12),
         default=2,
         help="A matte's values so few levels (of 255) from 0 and 255 count as these.",
@@ -121,6 +124,7 @@ REJECTS = topic(
     "What is rejected",
     click.option(
         "--reject-below",
+        metavar="QUALITY",
         type=FiniteRange(0, 1),
         default=0.0,
         help="Reject samples of a lower quality (0 to 1, see inspect: hair lowers it, of mattes "
@@ -138,7 +142,7 @@ REJECTS = topic(
 )
 
 
-@click.command(cls=TopicCommand)
+@click.command(cls=TopicCommand, short_help="Make samples of photos and their rough masks.")
 @click.argument("raw", type=ANY_PATH)
 @click.argument("store", type=TARGET)
 @INPUT

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Show a store as a page, to judge it by eye.")
 @click.argument("store", type=STORE)
 @click.option(
     "--out",
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--samples",
+    metavar="COUNT",
     type=click.IntRange(1, 5000),
     default=200,
     help="Samples to show: a quarter the worst, a quarter the best, the others drawn at random.",
 )
 @click.option(
     "--megabytes",
+    metavar="MEGABYTES",
     type=FiniteRange(1, 1000),
     default=64.0,
     help="Size that the page may have, megabytes: pictures are made smaller where they take more.",

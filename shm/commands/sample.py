@@ -8,10 +8,22 @@ from shm.commands.options import ANY_PATH, CLUSTER, OUTPUT, SEED
 from shm.commands.speech import print_json, say, say_next
 
 
-@click.command()
+@click.command(short_help="Write a small corpus to try everything on.")
 @click.argument("folder", type=ANY_PATH)
-@click.option("--people", type=click.IntRange(1, 9999), default=24, help="How many portraits.")
-@click.option("--size", type=click.IntRange(64, 4096), default=512, help="Longer side, pixels.")
+@click.option(
+    "--people",
+    metavar="COUNT",
+    type=click.IntRange(1, 9999),
+    default=24,
+    help="How many portraits.",
+)
+@click.option(
+    "--size",
+    metavar="PIXELS",
+    type=click.IntRange(64, 4096),
+    default=512,
+    help="Longer side, pixels.",
+)
 @SEED
 @CLUSTER
 @OUTPUT

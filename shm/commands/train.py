@@ -96,20 +96,36 @@ WHAT = topic(
 SCHEDULE = topic(
     "How long, and on what",
     click.option(
-        "--steps", type=click.IntRange(min=1), show_default=PRESETS, help="Steps of each phase."
+        "--steps",
+        metavar="STEPS",
+        type=click.IntRange(min=1),
+        show_default=PRESETS,
+        help="Steps of each phase.",
     ),
-    click.option("--batch", type=click.IntRange(min=1), show_default=PRESETS, help="Crops a step."),
     click.option(
-        "--crop", type=click.IntRange(min=32), show_default=PRESETS, help="Side of a crop, pixels."
+        "--batch",
+        metavar="CROPS",
+        type=click.IntRange(min=1),
+        show_default=PRESETS,
+        help="Crops a step.",
+    ),
+    click.option(
+        "--crop",
+        metavar="PIXELS",
+        type=click.IntRange(min=32),
+        show_default=PRESETS,
+        help="Side of a crop, pixels.",
     ),
     click.option(
         "--learning-rate",
+        metavar="RATE",
         type=FiniteRange(min=0, min_open=True),
         show_default=PRESETS,
         help="Of the optimiser, where its schedule has it highest.",
     ),
     click.option(
         "--colour-jitter",
+        metavar="SHARE",
         type=FiniteRange(0, 1),
         show_default=PRESETS,
         help="Vary brightness, contrast and saturation by up to this share (0 to 1), hue by a "
@@ -129,7 +145,11 @@ SCHEDULE = topic(
         help="At training samples that can't be read: stop, or take others and count them.",
     ),
     click.option(
-        "--seed", type=click.IntRange(min=0), show_default=PRESETS, help="Seed of every choice."
+        "--seed",
+        metavar="NUMBER",
+        type=click.IntRange(min=0),
+        show_default=PRESETS,
+        help="Seed of every choice.",
     ),
 )
 START = topic(
@@ -166,12 +186,14 @@ KEPT = topic(
     "What is kept",
     click.option(
         "--checkpoint-every",
+        metavar="STEPS",
         type=click.IntRange(min=1),
         show_default=PRESETS,
         help="Steps from one checkpoint to the next.",
     ),
     click.option(
         "--keep",
+        metavar="COUNT",
         type=click.IntRange(min=1),
         show_default=PRESETS,
         help="How many of the newest checkpoints to keep, beside the best.",
@@ -191,6 +213,7 @@ MACHINE = topic(
     ),
     click.option(
         "--workers",
+        metavar="COUNT",
         type=click.IntRange(min=0),
         default=lambda: min(8, cores() - 1),
         show_default="one a core but one, at most 8",
@@ -199,7 +222,7 @@ MACHINE = topic(
 )
 
 
-@click.command(cls=TopicCommand)
+@click.command(cls=TopicCommand, short_help="Train nets on composites.")
 @click.argument("store", type=STORE, required=False)
 @WHAT
 @SCHEDULE

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shm.workflows.verify import Verdict
 
 
-@click.command()
+@click.command(short_help="Check every byte of a store, and its splits.")
 @click.argument("store", type=STORE)
 @click.option(
     "--repair", is_flag=True, help="Forget damaged shards, so that they can be made again."
