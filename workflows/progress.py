@@ -108,7 +108,8 @@ class Lines:
 
     def __init__(self, what: str, total: int, unit: str, done: int) -> None:
         self._what, self._total = what, total
-        self._units = {"person": "people"}.get(unit, f"{unit}s")
+        many = {"person": "people"}.get(unit, f"{unit}s")
+        self._units = unit if total == 1 else many
         self._more = ""
         self.begin(done)
 
@@ -135,7 +136,7 @@ class Lines:
 
     def _write(self, *, last: bool) -> None:
         taken = time.monotonic() - self._start
-        rate = (self._now - self._begun) / taken
+        rate = (self._now - self._begun) / max(taken, 1e-3)
         line = f"{self._what}: {self._now} of {self._total} {self._units}"
         if self._total:
             line += f" ({100 * self._now // self._total} %)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shm.commands.options import OUTPUT, STORE
-from shm.commands.speech import print_json, say_next, tell, written_out
+from shm.commands.speech import print_json, say, say_next, tell, written_out
 
 MOST_EVENTS = 8
 """Events of a store's history that are listed, the latest ones."""
@@ -63,6 +63,8 @@ def command(
         tell(written_out(line))
     if described["complete"]:
         say_next("shm-data", "report", store)
+    else:
+        say("next: the command that made it, once more: it carries on")
 
 
 def lines(described: dict[str, Any]) -> list[str]:

@@ -1,10 +1,12 @@
 """What commands say: with --quiet nothing but errors, with --json one object, else what is next."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.terminals import code, in_file
 from tests.workflows.corpora import Options, run, write_backgrounds, write_people
 
 SMALL = ("--size", 64, "--refine", "none")
@@ -59,6 +61,23 @@ def test_a_command_says_what_is_next_or_nothing(
     done = run(*asked, "--quiet", "--json")
     assert done.stderr == ""
     assert isinstance(json.loads(done.stdout), dict)
+
+
+IMPATIENT = """
+from shm.workflows import progress
+progress.SHORT = 0
+from shm.cli import data
+data(prog_name="shm-data")
+"""
+
+
+def test_looking_through_what_is_there_shows_how_far_it_is(made: Path, tmp_path: Path) -> None:
+    store = tmp_path / "people.zarr"
+    shutil.copytree(made / "people.zarr", store)
+    (store / "ledger.jsonl").unlink()  # without a history every file is hashed
+    words = ("prepare", made / "photos", store, *SMALL, "--workers", 1)
+    assert "look for changes: 12 of 12 photos (100 %)" in in_file(code(IMPATIENT, *words))
+    assert "inspect: 1 of 1 shard (100 %)" in in_file(code(IMPATIENT, "inspect", store))
 
 
 def test_errors_are_told_however_quiet(made: Path, tmp_path: Path) -> None:
