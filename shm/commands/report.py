@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, SEED, STORE, FiniteRange, print_json, say
+from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange
+from shm.commands.speech import print_json, say
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Show a store as a page, to judge it by eye.")
 @click.argument("store", type=STORE)
 @click.option(
     "--out",
@@ -22,24 +23,27 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--samples",
+    metavar="COUNT",
     type=click.IntRange(1, 5000),
     default=200,
     help="Samples to show: a quarter the worst, a quarter the best, the others drawn at random.",
 )
 @click.option(
     "--megabytes",
+    metavar="MEGABYTES",
     type=FiniteRange(1, 1000),
     default=64.0,
-    help="Size that the page may have: pictures are made smaller where they take more.",
+    help="Size that the page may have, megabytes: pictures are made smaller where they take more.",
 )
 @click.option(
     "--corpus",
     type=ANY_PATH,
     metavar="RAW",
+    show_default=NONE,
     help="The folder that `prepare` read, to show the masks: a store holds none.",
 )
 @SEED
-@JSON
+@OUTPUT
 def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show STORE as a page: samples to judge by eye, figures, rejects.
 

@@ -5,16 +5,20 @@ from typing import Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, STORE, print_json, say
+from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE
+from shm.commands.speech import print_json, say
 
 
-@click.command(name="report")
+@click.command(name="report", short_help="Show runs as a page, side by side.")
 @click.argument("runs", metavar="RUN...", type=ANY_PATH, nargs=-1, required=True)
 @click.option(
     "--out", "-o", type=ANY_PATH, default="report.html", help="The page: one file, no network."
 )
 @click.option(
-    "--store", type=STORE, help="Measure the runs on samples of this store, and show the worst."
+    "--store",
+    type=STORE,
+    show_default=NONE,
+    help="Measure the runs on samples of this store, and show the worst.",
 )
 @click.option(
     "--split",
@@ -23,10 +27,14 @@ from shm.commands.options import ANY_PATH, JSON, STORE, print_json, say
     help="Which samples of the store.",
 )
 @click.option(
-    "--worst", type=click.IntRange(0, 50), default=8, help="Predictions of each run to show."
+    "--worst",
+    metavar="COUNT",
+    type=click.IntRange(0, 50),
+    default=8,
+    help="Predictions of each run to show.",
 )
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto; for the store's samples.")
-@JSON
+@DEVICE
+@OUTPUT
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show training runs as a page, side by side: curves, pictures, figures, settings, data.
 

@@ -21,6 +21,7 @@ from shm.workflows.outcome import Outcome, outcome_of
 from shm.workflows.prepare.changes import explain_entries, find_changes
 from shm.workflows.prepare.entries import Entry, PrepareRun, list_entries, with_marks
 from shm.workflows.prepare.shard import ShardJob, prepare_shard, ready_worker
+from shm.workflows.progress import watched
 from shm.workflows.resume import Making, open_for_writing
 from shm.workflows.shards import make_missing_shards, missing_slots
 from shm.workflows.software import software_versions
@@ -82,7 +83,8 @@ def prepare_corpus(
         The corpus holds nothing, the target was made with other options or of other inputs, or
         another command writes to it.
     """
-    corpus = open_corpus(raw, run.layout, max_pixels=run.max_pixels)
+    compare = partial(watched, "compare photos", "photo")
+    corpus = open_corpus(raw, run.layout, max_pixels=run.max_pixels, watch=compare)
     entries = with_marks(list_entries(corpus, run), marks or {}, corpus, note)
     making = _making(corpus, entries, run)
 

@@ -1,7 +1,7 @@
 """What changed in a corpus since a store was made of it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from shm.workflows.differences import listed
 from shm.workflows.ledger import Ledger, Signatures
 from shm.workflows.prepare.entries import Entry
 from shm.workflows.prepare.shard import annotation_files, signatures
+from shm.workflows.progress import progress
 
 REJECTED = "rejected"
 
@@ -53,11 +54,12 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
     """
     known = ledger.signatures()
     changes = Changes()
-    for shard in filter(store.has_shard, range(store.shards)):
-        records = store.records_of(shard)
-        slots = store.slots_of(shard)
-        for slot in slots:
-            pair, record = entries[slot].pair, records[slot - slots.start]
+    shards = list(filter(store.has_shard, range(store.shards)))
+    there = sum(len(store.slots_of(shard)) for shard in shards)
+    with progress("look for changes", there, "photo", brief=True) as bar:
+        for shard, slot, record in _made(store, shards):
+            bar.advance()
+            pair = entries[slot].pair
             if pair is None:
                 continue
             mark = entries[slot].mark
@@ -76,6 +78,12 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
                 changes.sources.append(pair.image)
                 changes.void += pair.files if again else ()
     return changes
+
+
+def _made(store: Store, shards: Sequence[int]) -> Iterator[tuple[int, int, Record]]:
+    for shard in shards:
+        for slot, record in zip(store.slots_of(shard), store.records_of(shard), strict=True):
+            yield shard, slot, record
 
 
 def _is_same(root: Path, pair: Pair, record: Record) -> bool:

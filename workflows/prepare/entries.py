@@ -11,6 +11,7 @@ from shm.datasets.marks import Marks, Verdict
 from shm.datasets.splits import SplitConfig, assign_splits
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig
+from shm.workflows.progress import watched
 
 Annotation = Literal["auto", "alpha", "mask", "trimap"]
 
@@ -67,7 +68,7 @@ def with_marks(
     """Give the inputs their marks; a mark that fits no photo as it is now is told, and ignored."""
     waiting = dict(marks)
     marked = []
-    for entry in entries:
+    for entry in watched("look up marks", "photo", entries):
         mark = None if entry.pair is None else waiting.pop(entry.pair.image, None)
         if entry.pair is None or mark is None:
             marked.append(entry)

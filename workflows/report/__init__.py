@@ -22,7 +22,7 @@ from shm.datasets.tree import printable
 from shm.pipeline.errors import ShmError
 from shm.pipeline.seed import generator
 from shm.workflows.inspect import flatten, inspect_store
-from shm.workflows.progress import progress
+from shm.workflows.progress import progress, watched
 from shm.workflows.report.choice import Choice, Shown
 from shm.workflows.report.encode import THUMBNAIL
 from shm.workflows.report.figures import Histogram, count, histograms
@@ -143,7 +143,8 @@ def _choose(store: Samples, run: ReportRun, found: list[Histogram]) -> list[Show
 
 def _people(store: Any) -> Iterator[tuple[int, Record]]:  # noqa: ANN401
     """Yield (slot, record) of the accepted samples of the shards that stand."""
-    for shard in filter(store.has_shard, range(store.shards)):
+    shards = list(filter(store.has_shard, range(store.shards)))
+    for shard in watched("choose samples", "shard", shards):
         for slot, record in zip(store.slots_of(shard), store.records_of(shard), strict=True):
             if "rejected" not in record:
                 yield slot, record
@@ -169,7 +170,7 @@ def _side(store: Samples, shown: Sequence[Shown], run: ReportRun) -> int:
     """Return how large pictures may be, judged by a few of the samples."""
     probes = shown[:: max(1, len(shown) // PROBES)][:PROBES]
     limit = run.megabytes * 1e6 / len(shown)
-    side = int(max(max(each.record["size"]) for each in shown))
+    side: int = max(max(each.record["size"]) for each in shown)
     while True:
         taken = sum(panel_of(store, each, run.corpus, side).bytes for each in probes) / len(probes)
         if taken <= limit or side <= THUMBNAIL:
