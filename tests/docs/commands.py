@@ -53,6 +53,10 @@ def check(words: Sequence[str]) -> None:
             CHECKS[program](rest)
         elif program not in OF_THE_SYSTEM:
             raise PageError(f"{shlex.join(words)}: nobody knows {program}")
+        else:
+            ours = [at for at, word in enumerate(rest) if word in GROUPS]
+            if ours:  # as behind srun
+                check(rest[ours[0] :])
     except click.UsageError as error:
         raise PageError(f"{shlex.join(words)}: {error.format_message()}") from error
 

@@ -204,6 +204,7 @@ def test_a_renamed_option_verb_or_file_is_noticed() -> None:
         "pytest tests/nowhere.py",
         "dask worker --colour red",
         "shmm train",
+        "srun --nodes 1 shm-data prepare photos people.zarr --workerz 32",
     ):
         with pytest.raises(PageError):
             check_script(line)
