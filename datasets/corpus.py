@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from shm.datasets.duplicates import without_duplicates
+from shm.datasets.duplicates import Watch, without_duplicates
 from shm.datasets.ids import file_name
 from shm.datasets.image import MAX_PIXELS
 from shm.datasets.layouts import LAYOUTS, roles
@@ -20,7 +20,9 @@ _CONTROLS = (*range(32), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x20
 _UNSAFE = str.maketrans(dict.fromkeys([*'<>:"/\\|?*', *map(chr, _CONTROLS)], "_"))
 
 
-def open_corpus(root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXELS) -> Corpus:
+def open_corpus(
+    root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXELS, watch: Watch = iter
+) -> Corpus:
     """Find the pairs of a raw corpus.
 
     Photos that are the same file, or of one name and the same picture at another size, are in the
@@ -35,6 +37,8 @@ def open_corpus(root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXEL
         A key of `LAYOUTS`, or ``auto`` for the first that fits.
     max_pixels : int
         Height × width above which no image is looked into.
+    watch : callable
+        Given the photos that have to be compared, and passes them on: to show how far they are.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def open_corpus(root: Path, layout: str = "auto", *, max_pixels: int = MAX_PIXEL
     name, found = _find(tree, layout)
     if not found.pairs and not found.rejects:
         raise CorpusError(_nothing_found(root, tree, layout))
-    kept, doubles = without_duplicates(tree.root, found.pairs, max_pixels=max_pixels)
+    kept, doubles = without_duplicates(tree.root, found.pairs, max_pixels=max_pixels, watch=watch)
     pairs = _named(kept)
     return Corpus(
         root=tree.root,

@@ -1,8 +1,11 @@
 """Finds files that are the same, and photos of one name that show the same picture."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +26,11 @@ _ASPECT_DIFFERENCE = 0.02
 """... and their aspect ratios by less, in relation."""
 
 
-def equal_files(paths: Sequence[Path]) -> list[list[int]]:
+Watch = Callable[[Collection[Any]], Iterator[Any]]
+"""Passes items on one by one, and may show somebody how far they are."""
+
+
+def equal_files(paths: Sequence[Path], watch: Watch = iter) -> list[list[int]]:
     """Return the indices of files with the same content, in groups of two and more.
 
     Only files of equal length are read. Files that can't be read are equal to none.
@@ -34,20 +41,18 @@ def equal_files(paths: Sequence[Path]) -> list[list[int]]:
             by_length[path.stat().st_size].append(index)
         except OSError:
             continue
-    groups: list[list[int]] = []
-    for length, indices in by_length.items():
-        by_digest: dict[str, list[int]] = defaultdict(list)
-        for index in indices if length and len(indices) > 1 else ():
-            try:
-                by_digest[file_sha256(paths[index])].append(index)
-            except OSError:
-                continue
-        groups += [group for group in by_digest.values() if len(group) > 1]
-    return sorted(groups)
+    alike = [indices for length, indices in by_length.items() if length and len(indices) > 1]
+    by_digest: dict[str, list[int]] = defaultdict(list)
+    for index in watch(list(chain.from_iterable(alike))):
+        try:
+            by_digest[file_sha256(paths[index])].append(index)
+        except OSError:
+            continue
+    return sorted(group for group in by_digest.values() if len(group) > 1)
 
 
 def without_duplicates(
-    root: Path, pairs: Iterable[Pair], *, max_pixels: int = MAX_PIXELS
+    root: Path, pairs: Iterable[Pair], *, max_pixels: int = MAX_PIXELS, watch: Watch = iter
 ) -> tuple[list[Pair], list[Reject]]:
     """Return the pairs with each photo once, and a reject for each of its other copies.
 
@@ -62,6 +67,8 @@ def without_duplicates(
         In any order.
     max_pixels : int
         Larger photos are not compared by what they show.
+    watch : callable
+        Given the photos that have to be read, and passes them on.
 
     Returns
     -------
@@ -70,18 +77,17 @@ def without_duplicates(
     """
     ranked = sorted(pairs, key=_rank)
     doubles: dict[int, str] = {}
-    for group in equal_files([root / pair.image for pair in ranked]):
+    for group in equal_files([root / pair.image for pair in ranked], watch):
         for index in group[1:]:
             doubles[index] = f"the same file as {ranked[group[0]].image}"
     by_stem: dict[str, list[int]] = defaultdict(list)
     for index, pair in enumerate(ranked):
         if index not in doubles:
             by_stem[stem_of(pair.image).casefold()].append(index)
-    for indices in by_stem.values():
-        if len(indices) > 1:
-            doubles |= _same_pictures(
-                root, [(index, ranked[index].image) for index in indices], max_pixels
-            )
+    namesakes = [(stem, index) for stem, some in by_stem.items() if len(some) > 1 for index in some]
+    for stem, some in groupby(watch(namesakes), key=itemgetter(0)):
+        images = ((index, ranked[index].image) for _, index in some)
+        doubles |= _same_pictures(root, images, len(by_stem[stem]), max_pixels)
     rejects = [Reject(ranked[index].image, reason, True) for index, reason in doubles.items()]
     kept = [pair for index, pair in enumerate(ranked) if index not in doubles]
     return (
@@ -95,11 +101,13 @@ def _rank(pair: Pair) -> tuple[bool, bool, bool, str, str]:
     return pair.alpha is None, pair.mask is None, unnamed, pair.image, pair.mask or ""
 
 
-def _same_pictures(root: Path, images: list[tuple[int, str]], max_pixels: int) -> dict[int, str]:
+def _same_pictures(
+    root: Path, images: Iterable[tuple[int, str]], count: int, max_pixels: int
+) -> dict[int, str]:
     """Return a reason for each photo that shows the same as one before it."""
     reasons: dict[int, str] = {}
     kept: list[tuple[str, tuple[int, int]]] = []
-    seen = _Seen(len(images))
+    seen = _Seen(count)
     for index, image in images:
         try:
             size = image_size(root / image, max_pixels=max_pixels)

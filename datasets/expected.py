@@ -74,6 +74,7 @@ _OPTIONAL: dict[str, Fits] = {
     "pixels": _is_text_or_none,
     "licence": _is_text_or_none,
     "classes": _is_texts,
+    "mark": lambda value: value in ("keep", "reject"),
 }
 
 _ATTRIBUTES: dict[str, Fits] = {

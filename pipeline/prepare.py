@@ -26,7 +26,7 @@ from shm.pipeline.trimap import (
     trimap_from_alpha,
     trimap_from_prior,
 )
-from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, RgbImage, Trimap
+from shm.pipeline.values import BACKGROUND, FOREGROUND, UNKNOWN, Alpha, RgbImage, Size, Trimap
 
 DISAGREEMENT = 0.05
 """Largest share of a trimap's certain pixels on which the mask or matte beside it may differ."""
@@ -160,13 +160,24 @@ def _annotated_alpha(raw: RawSample, longest: int) -> tuple[Alpha, str]:
         alpha = alpha_from_annotation(matte, exact=raw.foreground is not None)
         return resize(alpha, size), "alpha"
     if raw.mask is not None:
-        mask = mask_from_annotation(fit_annotation(raw.mask, full)).astype(np.uint8) * 255
-        halves = resize(mask, size) >= 128  # a mask stays one: no soft edge that no one drew
-        return np.where(halves, np.uint8(255), np.uint8(0)), "mask"
+        return mask_at(raw.mask, full, size), "mask"
     if raw.trimap is not None:
         trimap = trimap_from_annotation(fit_annotation(raw.trimap, full))
         return resize_labels(trimap, size), "trimap"
     raise PrepareError("the photo came without a mask, a matte or a trimap")
+
+
+def mask_at(values: Annotation, photo: Size, size: Size) -> Alpha:
+    """Return the mask that a sample starts from: the annotation of its photo, at its own size.
+
+    Returns
+    -------
+    uint8 array, `size`
+        0 or 255.
+    """
+    mask = mask_from_annotation(fit_annotation(values, photo)).astype(np.uint8) * 255
+    halves = resize(mask, size) >= 128  # a mask stays one: no soft edge that no one drew
+    return np.where(halves, np.uint8(255), np.uint8(0))
 
 
 def _trimap_step(raw: RawSample, kind: str, config: PrepareConfig) -> str:

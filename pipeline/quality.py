@@ -27,6 +27,9 @@ SEEN = 0.01
 LEAST_SEEN = 0.25
 """Share of an outline whose two sides can be looked at: with less it is noise, and unsupported."""
 
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Weights of red, green and blue in brightness (ITU-R BT.709)."""
+
 COLOUR_STEP = 0.04
 """Smallest distance of two mean colours (RGB in [0, 1]) that is an edge in the photo."""
 
@@ -105,11 +108,12 @@ def measure_quality(
         ``framed``: how much more of the photo's frame the subject covers than of the photo, as an
         inverted mask does.
 
-        And for information: ``subject``, mean alpha. ``undecided``, share of the unknown pixels
-        whose alpha lies between 0.1 and 0.9. ``islands`` and ``holes``, connected regions of opaque
-        pixels beyond the largest, and of transparent pixels that the subject encloses, specks left
-        out. ``mask_difference``, mean |α − mask|. ``spread``, its sum over the unknown region, a
-        pixel of the subject. And the trimap's statistics (`trimap_statistics`).
+        And for information: ``subject``, mean alpha. ``brightness``, mean luma of the photo, 0..1.
+        ``undecided``, share of the unknown pixels whose alpha lies between 0.1 and 0.9.
+        ``islands`` and ``holes``, connected regions of opaque pixels beyond the largest, and of
+        transparent pixels that the subject encloses, specks left out.
+        ``mask_difference``, mean |α − mask|. ``spread``, its sum over the unknown region, a pixel
+        of the subject. And the trimap's statistics (`trimap_statistics`).
 
         ``off_mask``, ``mask_difference`` and ``spread`` are only there for what they are made of.
 
@@ -191,6 +195,7 @@ def _colour_figures(image: RgbImage, alpha: Alpha, trimap: Trimap) -> dict[str, 
         "unsupported": _unsupported(photo, matte >= 0.5),
         "residual": _residual(photo, matte, unknown),
         "framed": max(0.0, float(frame.mean()) - float(matte.mean())),
+        "brightness": float((photo.mean((0, 1), dtype=np.float64) * LUMA).sum()),
     }
 
 

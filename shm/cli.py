@@ -2,12 +2,19 @@
 
 import errno
 import importlib
+import io
 import os
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
+from typing import IO, Any
 
 import click
 
 from shm import __version__
 from shm.pipeline.errors import ShmError
+from shm.workflows.terminal import colours
 
 # OpenMP's threads spin while they wait, and take the cores from whoever else has work: two
 # trainings side by side on two cores took over 120 s instead of 16. Read when PyTorch is imported.
@@ -20,9 +27,17 @@ INTERRUPTED = 130
 class LazyGroup(click.Group):
     """A group that imports a command when it is called: `--help` is quick, training lean."""
 
-    def __init__(self, *, modules: dict[str, str], **settings: object) -> None:
+    def __init__(
+        self,
+        *,
+        topics: Mapping[str, Sequence[str]],
+        modules: Mapping[str, str] = MappingProxyType({}),
+        **settings: object,
+    ) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
-        self._modules = modules
+        self._topics = topics
+        names = chain.from_iterable(topics.values())
+        self._modules = {name: modules.get(name, f"shm.commands.{name}") for name in names}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the order in which people use them."""
@@ -35,21 +50,75 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(self._modules[cmd_name]).command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by topic."""
+        width = max(map(len, self._modules))
+        for topic, names in self._topics.items():
+            with formatter.section(topic):
+                rows = [(f"{name:{width}}", _short(self.get_command(ctx, name))) for name in names]
+                formatter.write_dl(rows)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:
+        """Read the group's own options."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            raise refused(error) from error
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; what the user can mend becomes one line and exit code 1."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            raise refused(error) from error
         except ShmError as error:
-            raise click.ClickException(one_line(error)) from error
+            raise refused(click.ClickException(one_line(error))) from error
         except OSError as error:
             if isinstance(error, BrokenPipeError):
                 raise
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             cure = ": free some space, then run the same command to carry on" if full else ""
-            raise click.ClickException(one_line(error) + cure) from error
+            raise refused(click.ClickException(one_line(error) + cure)) from error
         except KeyboardInterrupt:
             click.echo("\ninterrupted: run the same command to carry on", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _short(command: click.Command | None) -> str:
+    return "" if command is None else command.get_short_help_str(limit=80)
+
+
+class Refusal(click.ClickException):
+    """An error in Click's own words, and in red."""
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.message)
+        self._error = error
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write it to standard error, with how the command is used."""
+        told = io.StringIO()
+        self._error.show(told)
+        usage, error, message = told.getvalue().rstrip("\n").rpartition("Error: ")
+        text = usage + click.style(error + message, fg="red") if error else message
+        click.echo(text, file=file or sys.stderr, color=colours())
+
+
+class Misuse(Refusal):
+    """Wrong usage, which has an exit code of its own."""
+
+    exit_code = click.UsageError.exit_code
+
+
+def refused(error: click.ClickException) -> Refusal:
+    """Return an error as it is shown."""
+    return Misuse(error) if isinstance(error, click.UsageError) else Refusal(error)
 
 
 def one_line(error: BaseException) -> str:
@@ -59,31 +128,33 @@ def one_line(error: BaseException) -> str:
 
 
 SETTINGS = {
-    "context_settings": {
-        "help_option_names": ["-h", "--help"],
-        "show_default": True,
-        "max_content_width": 100,
-    }
+    "help_option_names": ["-h", "--help"],
+    "show_default": True,
+    "max_content_width": 100,
 }
 
 data = LazyGroup(
     name="shm-data",
     help="Turn photos and rough masks into a training set for image matting.",
-    modules={
-        name: f"shm.commands.{name}"
-        for name in ("sample", "prepare", "composite", "materialise", "inspect", "verify", "export")
+    topics={
+        "Make a set": ("sample", "prepare", "composite", "materialise"),
+        "Look at it, and give it away": ("inspect", "report", "verify", "export"),
     },
-    **SETTINGS,
+    epilog="All about a command: shm-data prepare --help. What comes next: shm train.",
+    context_settings=SETTINGS,
 )
 
 shm = LazyGroup(
     name="shm",
     help="Train matting networks on such a set, measure them, and use them.",
-    modules={
-        **{name: f"shm.commands.{name}" for name in ("demo", "train", "evaluate", "predict")},
-        "export": "shm.commands.export_nets",
+    topics={
+        "Try it": ("demo",),
+        "Train, and use what was trained": ("train", "evaluate", "report", "predict", "export"),
+        "Type less": ("completion",),
     },
-    **SETTINGS,
+    modules={"export": "shm.commands.export_nets", "report": "shm.commands.report_runs"},
+    epilog="All about a command: shm train --help. What comes before: shm-data.",
+    context_settings=SETTINGS,
 )
 
 for group in (data, shm):

@@ -21,6 +21,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001
 
 
 LONGEST = (
+    "test_blocks",
     *("test_kills", "test_loader", "test_benchmarks", "test_far_stores", "test_clusters"),
     *("test_full_disk", "test_changes", "test_compilation", "test_composite", "test_golden"),
     *("test_export", "test_ranks", "test_prepare", "test_verify", "test_predict", "test_resume"),

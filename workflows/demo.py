@@ -20,6 +20,7 @@ from shm.pictures import contact_sheet
 from shm.pipeline.errors import ShmError
 from shm.prediction import PhotoConfig, predict_photos
 from shm.workflows.nets import load_network
+from shm.workflows.terminal import is_quiet
 
 COLUMNS = ("photo", "mask", "trimap", "refined alpha", "composite", "prediction", "truth")
 SIZE = 384
@@ -108,7 +109,8 @@ def _picture(path: Path) -> NDArray[np.uint8]:
 
 def _run(note: Callable[[str], None], program: str, *words: object) -> str:
     """Say and run one command; returns its standard output."""
-    arguments: Sequence[str] = [str(word) for word in words]
+    quiet = ["--quiet"] if is_quiet() else []
+    arguments: Sequence[str] = [*map(str, words), *quiet]
     note(f"\n$ {shlex.join([program, *arguments])}")
     function = {"shm-data": "data", "shm": "shm"}[program]
     code = f"from shm.cli import {function}; {function}(prog_name={program!r})"

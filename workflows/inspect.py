@@ -17,6 +17,7 @@ from shm.pipeline.errors import ShmError
 from shm.pipeline.quality import worst_figure
 from shm.workflows.ledger import read_ledger
 from shm.workflows.outcome import reject_of
+from shm.workflows.progress import watched
 
 
 class InspectError(ShmError, ValueError):
@@ -61,8 +62,8 @@ def _described(store: Samples, path: Location, worst: int) -> dict[str, Any]:
         for record, count in _used(store, "foreground"):
             tally.add(record, count)
     else:
-        for shard in filter(store.has_shard, range(store.shards)):
-            for record in store.records_of(shard):
+        for shard in watched("inspect", "shard", range(store.shards)):
+            for record in store.records_of(shard) if store.has_shard(shard) else ():
                 tally.add(record)
     description: dict[str, Any] = {
         "store": str(path),

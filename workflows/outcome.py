@@ -21,7 +21,7 @@ class OutOfMemoryError(ShmError, MemoryError):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The end of a command that writes a store; `redone` names photos that had changed."""
+    """The end of a command that writes a store; `redone` names photos that were made again."""
 
     store: Location
     accepted: int
@@ -31,8 +31,10 @@ class Outcome:
 
     @property
     def failures(self) -> int:
-        """Rejects that mean a loss; a duplicate of an accepted photo is none."""
-        return sum(not reject.get("duplicate", False) for reject in self.rejected)
+        """Rejects that mean a loss: no duplicates of accepted photos, and none asked for."""
+        return sum(
+            not (reject.get("duplicate") or reject.get("marked")) for reject in self.rejected
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome for ``--json``."""
@@ -68,6 +70,7 @@ def reject_of(record: Record) -> dict[str, Any]:
         "source": record["source"],
         "reason": record["rejected"],
         "duplicate": record.get("duplicate", False),
+        "marked": record.get("mark") == "reject",
     }
 
 

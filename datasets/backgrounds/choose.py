@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from shm.datasets.backgrounds.background import Background, known_person, merged
-from shm.datasets.duplicates import equal_files
+from shm.datasets.duplicates import Watch, equal_files
 from shm.datasets.image import MAX_PIXELS, ImageError, image_size
 from shm.datasets.pairs import Reject
 from shm.datasets.record import Record
@@ -20,7 +20,11 @@ ENLARGED = 4
 
 
 def choose_backgrounds(
-    found: Sequence[Background], *, people: Policy = "exclude", unlabelled: Policy = "exclude"
+    found: Sequence[Background],
+    *,
+    people: Policy = "exclude",
+    unlabelled: Policy = "exclude",
+    watch: Watch = iter,
 ) -> tuple[tuple[Background, ...], tuple[Reject, ...]]:
     """Choose the backgrounds to use, each picture once.
 
@@ -35,13 +39,15 @@ def choose_backgrounds(
         What to do with photos in which a person is annotated.
     unlabelled : {'exclude', 'allow'}
         What to do with photos that are not annotated.
+    watch : callable
+        Given the photos that have to be compared, and passes them on: to show how far they are.
 
     Returns
     -------
     tuple of Background, tuple of Reject
         Both in the order of `found`; together as many as there.
     """
-    copies = {index: group for group in _equal(found) for index in group}
+    copies = {index: group for group in _equal(found, watch) for index in group}
     accepted, rejects = [], []
     for index, background in enumerate(found):
         group = copies.get(index, [index])
@@ -57,14 +63,18 @@ def choose_backgrounds(
 
 
 def large_enough(
-    found: Sequence[Background], canvas: int, *, max_pixels: int = MAX_PIXELS
+    found: Sequence[Background],
+    canvas: int,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    watch: Watch = iter,
 ) -> tuple[list[Background], list[Reject]]:
     """Leave out what would have to be enlarged over `ENLARGED` times to cover the canvas.
 
     Headers alone are read; what can't be read is kept, and left to whoever reads it whole.
     """
     large, small = [], []
-    for background in found:
+    for background in watch(found):
         try:
             height, width = image_size(background.path, max_pixels=max_pixels)
         except (ImageError, OSError):
@@ -104,9 +114,10 @@ def distinct_pictures(
     return distinct, repeated
 
 
-def _equal(found: Sequence[Background]) -> list[list[int]]:
+def _equal(found: Sequence[Background], watch: Watch) -> list[list[int]]:
     fit = [index for index, background in enumerate(found) if background.unfit is None]
-    return [[fit[copy] for copy in group] for group in equal_files([found[i].path for i in fit])]
+    groups = equal_files([found[index].path for index in fit], watch)
+    return [[fit[copy] for copy in group] for group in groups]
 
 
 def _refusal(

@@ -7,18 +7,19 @@ from click.core import ParameterSource
 
 from shm.commands.options import (
     ANY_PATH,
-    JSON,
+    CLUSTER,
     MAX_MEGAPIXELS,
     MAX_REJECTS,
+    NONE,
+    OUTPUT,
     OVERWRITE,
     SEED,
     STORE,
     TARGET,
     Parse,
-    cluster_options,
-    say,
-    tell_outcome,
 )
+from shm.commands.speech import say, tell_outcome
+from shm.commands.topics import TopicCommand, topic
 from shm.pipeline.placement import parse_moves
 from shm.pipeline.ranges import parse_range
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 RANGE = Parse("LOW,HIGH", parse_range)
-DRAWN = "A number, or drawn between two, for each composite: "
 
 RECIPE = (
     "per_foreground",
@@ -44,82 +44,110 @@ DECIDED = (*RECIPE, "people", "unlabelled")
 """Options that a published protocol decides."""
 
 
-@click.command()
+BACKGROUNDS = topic(
+    "Backgrounds",
+    click.option(
+        "--backgrounds",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        multiple=True,
+        required=True,
+        help="A Pascal VOC or COCO tree, or a plain folder of photos; may be given again.",
+    ),
+    click.option(
+        "--people",
+        type=click.Choice(["exclude", "allow"]),
+        default="exclude",
+        help="Backgrounds whose annotations show a person.",
+    ),
+    click.option(
+        "--unlabelled",
+        type=click.Choice(["exclude", "allow"]),
+        default="exclude",
+        help="Backgrounds without annotations, which may show a person.",
+    ),
+    MAX_MEGAPIXELS,
+    MAX_REJECTS,
+)
+COMPOSITES = topic(
+    "Composites",
+    click.option(
+        "--per-foreground",
+        metavar="COUNT",
+        type=click.IntRange(1, 10_000),
+        default=10,
+        help="Composites made of each person.",
+    ),
+    click.option(
+        "--people-per-composite",
+        metavar="COUNT",
+        type=click.IntRange(1, 2),
+        default=1,
+        help="With 2, another person of the same split stands behind each.",
+    ),
+    click.option(
+        "--placement",
+        type=Parse("keep or move,scale,flip", parse_moves),
+        default="keep",
+        help="Leave people where they stood, or some of move, scale, flip; who is cut off by a "
+        "side of the photo stays cut off there.",
+    ),
+    SEED,
+)
+LIKENESS = topic(
+    "Likeness to photographs (a number, or LOW,HIGH to draw between for each composite)",
+    click.option("--match-colours", type=RANGE, default="0", help="How far, 0 to 1."),
+    click.option("--blur", type=RANGE, default="0", help="Of the background, sigma in pixels."),
+    click.option("--noise", type=RANGE, default="0", help="Sigma in levels of 255."),
+    click.option("--jpeg", type=RANGE, default="0", help="Quality, 1 to 100; 0 leaves it out."),
+    click.option(
+        "--linear", is_flag=True, help="Mix colours in linear light, not in the photos' gamma."
+    ),
+)
+PUBLISHED = topic(
+    "Published sets",
+    click.option(
+        "--protocol",
+        type=click.Choice(["composition-1k", "shm"]),
+        show_default=NONE,
+        help="Deep Image Matting's set, as its --lists have it, of people prepared at their full "
+        "size; or Semantic Human Matting's, 100 composites of each person who came with colours "
+        "of their own and 1 of each other, each background once.",
+    ),
+    click.option(
+        "--lists",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        show_default=NONE,
+        help="Folder of composition-1k's lists, which may lie in folders of their own below it: "
+        "training_fg_names.txt, training_bg_names.txt, test_fg_names.txt, test_bg_names.txt.",
+    ),
+)
+FORM = topic(
+    "How they are stored",
+    click.option(
+        "--lazy", is_flag=True, help="Write recipes, not images: these are made as they are read."
+    ),
+    click.option(
+        "--decode-backgrounds",
+        is_flag=True,
+        help="Keep backgrounds as pixels: some four times their bytes, and composites are made in "
+        "much less time as they are read.",
+    ),
+    OVERWRITE,
+)
+
+
+@click.command(cls=TopicCommand, short_help="Paste the people on backgrounds.")
 @click.argument("store", type=STORE)
 @click.argument("out", type=TARGET)
-@click.option(
-    "--backgrounds",
-    type=ANY_PATH,
-    multiple=True,
-    required=True,
-    help="A Pascal VOC or COCO tree, or a plain folder of photos; may be given again.",
-)
-@click.option(
-    "--lazy", is_flag=True, help="Write recipes, not images: these are made as they are read."
-)
-@click.option(
-    "--decode-backgrounds",
-    is_flag=True,
-    help="Keep backgrounds as pixels: some four times their bytes, and composites are made in much "
-    "less time as they are read.",
-)
-@click.option(
-    "--per-foreground",
-    type=click.IntRange(1, 10_000),
-    default=10,
-    help="Composites made of each person.",
-)
-@click.option(
-    "--people-per-composite",
-    type=click.IntRange(1, 2),
-    default=1,
-    help="With 2, another person of the same split stands behind each.",
-)
-@click.option(
-    "--placement",
-    type=Parse("keep or move,scale,flip", parse_moves),
-    default="keep",
-    help="Leave people where they stood, or some of move, scale, flip; who is cut off by a side "
-    "of the photo stays cut off there.",
-)
-@click.option("--match-colours", type=RANGE, default="0", help=f"{DRAWN}how far, 0 to 1.")
-@click.option("--blur", type=RANGE, default="0", help=f"{DRAWN}of the background, sigma in pixels.")
-@click.option("--noise", type=RANGE, default="0", help=f"{DRAWN}sigma in levels of 255.")
-@click.option("--jpeg", type=RANGE, default="0", help=f"{DRAWN}quality; 0 leaves it out.")
-@click.option(
-    "--linear", is_flag=True, help="Mix colours in linear light, not in the photos' gamma."
-)
-@click.option(
-    "--people",
-    type=click.Choice(["exclude", "allow"]),
-    default="exclude",
-    help="Backgrounds whose annotations show a person.",
-)
-@click.option(
-    "--unlabelled",
-    type=click.Choice(["exclude", "allow"]),
-    default="exclude",
-    help="Backgrounds without annotations, which may show a person.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(["composition-1k", "shm"]),
-    help="A published set: Deep Image Matting's, as its --lists have it, of people prepared at "
-    "their full size; or Semantic Human Matting's, 100 composites of each person who came with "
-    "colours of their own and 1 of each other, each background once.",
-)
-@click.option(
-    "--lists",
-    type=ANY_PATH,
-    help="Folder of composition-1k's lists, which may lie in folders of their own below it: "
-    "training_fg_names.txt, training_bg_names.txt, test_fg_names.txt, test_bg_names.txt.",
-)
-@MAX_MEGAPIXELS
-@MAX_REJECTS
-@SEED
-@cluster_options
-@OVERWRITE
-@JSON
+@BACKGROUNDS
+@COMPOSITES
+@LIKENESS
+@PUBLISHED
+@FORM
+@CLUSTER
+@OUTPUT
 @click.pass_context
 def command(
     context: click.Context,
@@ -175,7 +203,7 @@ def command(
         options["max_rejects"],
         as_json=options["as_json"],
         what="composites",
-        then=f"shm train {out} --run runs/first",
+        then=("shm", "train", out, "--run", "runs/first"),
     )
 
 

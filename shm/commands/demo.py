@@ -4,13 +4,16 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import ANY_PATH, OUTPUT
+from shm.commands.speech import print_json, say, say_next, tell
 
 
-@click.command()
+@click.command(short_help="Run the whole chain on generated people.")
 @click.argument("folder", type=ANY_PATH, default="demo")
-@click.option("--people", type=click.IntRange(8, 500), default=96, help="Generated portraits.")
-@JSON
+@click.option(
+    "--people", metavar="COUNT", type=click.IntRange(8, 500), default=96, help="How many portraits."
+)
+@OUTPUT
 def command(folder: Path, people: int, as_json: bool) -> None:
     """Run the whole chain on the sample corpus, in FOLDER, with the light preset.
 
@@ -31,12 +34,12 @@ def command(folder: Path, people: int, as_json: bool) -> None:
         )
         return
     say(f"\nOn {samples} composites of people that no net has seen, against their alphas:\n")
-    click.echo(f"{'':16}{'SAD':>9}{'MSE':>9}{'SAD unknown':>13}{'MSE unknown':>13}")
+    tell(f"{'':16}{'SAD':>9}{'MSE':>9}{'SAD unknown':>13}{'MSE unknown':>13}")
     for name, found in figures.table:
         whole, unknown = found["whole"], found["unknown"]
-        click.echo(
+        tell(
             f"{name:16}{whole['sad']:9.3f}{whole['mse']:9.4f}"
             f"{unknown['sad']:13.3f}{unknown['mse']:13.4f}"
         )
     say(f"\npictures: {figures.sheet}\nnets:     {folder / 'run'}")
-    say(f"next: shm predict {folder / 'run'} YOUR_PHOTOS --out mattes --cutout")
+    say_next("shm", "predict", folder / "run", "YOUR_PHOTOS", "-o", "cut-outs", "--cutout")

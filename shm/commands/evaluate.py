@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, MAX_MEGAPIXELS, print_json, read_store, say
+from shm.commands.options import (
+    ANY_PATH,
+    DEVICE,
+    MAX_MEGAPIXELS,
+    NONE,
+    OUTPUT,
+    Offer,
+    read_store,
+)
+from shm.commands.speech import complain, print_json, say, say_next
+from shm.commands.topics import TopicCommand, topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,49 +26,117 @@ if TYPE_CHECKING:
     from shm.workflows.truth import Truths
 
 
-@click.command()
-@click.argument("model_and_store", metavar="[MODEL] [STORE]", nargs=-1)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    default="test",
-    help="Which samples of STORE.",
+MEASURED = topic(
+    "What is measured",
+    click.option(
+        "--split",
+        type=click.Choice(["train", "validation", "test"]),
+        default="test",
+        help="Which samples of STORE.",
+    ),
+    click.option(
+        "--baseline",
+        "baselines",
+        type=click.Choice(["mask", "hybrid", "closed-form", "knn"]),
+        multiple=True,
+        show_default=NONE,
+        help="Measure this, too, on the trimap that MODEL predicts or is given; may be repeated.",
+    ),
+    click.option(
+        "--trimap",
+        type=click.Choice(["auto", "predicted", "true"]),
+        default="auto",
+        help="What MODEL is given: T-Net's trimap, or the true one; auto: T-Net's where it has "
+        "one.",
+    ),
+    click.option(
+        "--max-side",
+        metavar="PIXELS",
+        type=click.IntRange(min=32),
+        show_default="the preset's",
+        help="Longer side at which to predict, pixels.",
+    ),
+    DEVICE,
 )
-@click.option("--predictions", type=ANY_PATH, help="A folder of alphas, in MODEL's place.")
-@click.option("--truth", type=ANY_PATH, help="A folder of true alphas, in STORE's place.")
-@click.option("--trimaps", type=ANY_PATH, help="With --truth: their trimaps, same names.")
-@click.option("--images", type=ANY_PATH, help="With --truth: their photos, same names.")
-@click.option(
-    "--baseline",
-    "baselines",
-    type=click.Choice(["mask", "hybrid", "closed-form", "knn"]),
-    multiple=True,
-    help="Measure this, too, on the trimap that MODEL predicts or is given; may be repeated.",
+FOLDERS = topic(
+    "Folders of pictures, in the place of MODEL or STORE",
+    click.option(
+        "--predictions",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        show_default=NONE,
+        help="Alphas, in MODEL's place.",
+    ),
+    click.option(
+        "--truth",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        show_default=NONE,
+        help="True alphas, in STORE's place.",
+    ),
+    click.option(
+        "--trimaps",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        show_default=NONE,
+        help="With --truth: their trimaps, same names.",
+    ),
+    click.option(
+        "--images",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        show_default=NONE,
+        help="With --truth: their photos, same names.",
+    ),
+    MAX_MEGAPIXELS,
 )
-@click.option(
-    "--trimap",
-    type=click.Choice(["auto", "predicted", "true"]),
-    default="auto",
-    help="What MODEL is given: T-Net's trimap, or the true one; auto: T-Net's where it has one.",
+RESULTS = topic(
+    "Results",
+    click.option(
+        "--csv",
+        "csv_path",
+        type=ANY_PATH,
+        metavar="FILE",
+        show_default=NONE,
+        help="Write a line for each image to this file.",
+    ),
+    click.option(
+        "--markdown",
+        type=ANY_PATH,
+        metavar="FILE",
+        show_default=NONE,
+        help="Write tables to this file.",
+    ),
+    click.option(
+        "--against",
+        type=ANY_PATH,
+        metavar="CSV",
+        show_default=NONE,
+        help="Compare image by image with an earlier --csv of the same images.",
+    ),
+    click.option(
+        "--sheet",
+        type=ANY_PATH,
+        metavar="PNG",
+        show_default=NONE,
+        help="Write pictures of the worst images to this file.",
+    ),
+    click.option(
+        "--worst",
+        metavar="COUNT",
+        type=click.IntRange(1, 200),
+        default=8,
+        help="How many images the sheet has.",
+    ),
 )
-@click.option("--csv", "csv_path", type=ANY_PATH, help="Write a line for each image to this file.")
-@click.option("--markdown", type=ANY_PATH, help="Write tables to this file.")
-@click.option(
-    "--against",
-    type=ANY_PATH,
-    metavar="CSV",
-    help="Compare image by image with an earlier --csv of the same images.",
-)
-@click.option("--sheet", type=ANY_PATH, help="Write pictures of the worst images to this PNG.")
-@click.option("--worst", type=click.IntRange(1, 200), default=8, help="How many of them.")
-@click.option(
-    "--max-side",
-    type=click.IntRange(min=32),
-    help="Longer side at which to predict, pixels.  [default: the preset's]",
-)
-@MAX_MEGAPIXELS
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
-@JSON
+
+
+@click.command(cls=TopicCommand, short_help="Score a model, or any alphas, against the truth.")
+@click.argument("model_and_store", metavar="[MODEL] [STORE]", nargs=-1, type=Offer("text"))
+@MEASURED
+@FOLDERS
+@RESULTS
+@OUTPUT
 def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
     """Score MODEL on the samples of STORE, or any predictions against any truth.
 
@@ -103,8 +181,10 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
 
             table = comparison_to_markdown(compared, found.first, str(options["against"]))
             click.echo("\n" + table, nl=False)
+        if model is not None and not model.startswith("untrained:"):
+            say_next("shm", "predict", model, "PHOTOS", "-o", "mattes")
     if found.failed:
-        say(f"{len(found.failed)} images could not be scored")
+        complain(f"{len(found.failed)} images could not be scored: mend them, and run it again")
         raise click.exceptions.Exit(1)
 
 

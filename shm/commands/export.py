@@ -5,17 +5,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, STORE, print_json, say
+from shm.commands.options import ANY_PATH, OUTPUT, STORE
+from shm.commands.speech import print_json, say
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Write a store's samples as PNG files.")
 @click.argument("store", type=STORE)
 @click.argument("folder", type=ANY_PATH)
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this one.")
-@JSON
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    show_default="all",
+    help="Write the samples of this split alone.",
+)
+@OUTPUT
 def command(store: "Location", folder: Path, split: str | None, as_json: bool) -> None:
     """Write the samples of STORE as PNG files: FOLDER/{image,alpha,trimap,foreground}/ID.png."""
     from shm.workflows.export import export_store

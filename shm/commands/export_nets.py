@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, print_json, say
+from shm.commands.options import ANY_PATH, OUTPUT
+from shm.commands.speech import print_json, say, say_next
 
 
-@click.command()
+@click.command(short_help="Write nets for programs that know nothing of shm.")
 @click.argument("checkpoint", type=ANY_PATH)
 @click.argument("folder", type=ANY_PATH)
 @click.option(
@@ -18,7 +19,7 @@ from shm.commands.options import ANY_PATH, JSON, print_json, say
     default=("onnx", "program"),
     help="onnx: for onnxruntime and others; program: .pt2, for torch.export.load; may be repeated.",
 )
-@JSON
+@OUTPUT
 def command(checkpoint: Path, folder: Path, formats: tuple[str, ...], as_json: bool) -> None:
     """Write the nets of CHECKPOINT into FOLDER, for programs that know nothing of shm.
 
@@ -37,3 +38,5 @@ def command(checkpoint: Path, folder: Path, formats: tuple[str, ...], as_json: b
         print_json(found.as_json())
     else:
         say(f"{folder}: {', '.join(file.name for file in found.files)}")
+        if "onnx" in formats:
+            say_next("shm", "predict", folder, "PHOTOS", "-o", "mattes")

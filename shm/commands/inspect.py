@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import JSON, STORE, print_json, tell, written_out
+from shm.commands.options import OUTPUT, STORE
+from shm.commands.speech import print_json, say, say_next, tell, written_out
 
 MOST_EVENTS = 8
 """Events of a store's history that are listed, the latest ones."""
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Say what is in a store.")
 @click.argument("store", type=STORE)
 @click.option(
     "--worst",
+    metavar="COUNT",
     type=click.IntRange(min=0),
     default=10,
     help="How many samples to list by the quality of their alpha, the lowest first.",
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
 @click.option(
     "--sample",
     metavar="ID",
+    show_default="all of them, in sum",
     help="Say all that is known of one sample: of a composite, back to the files of its person "
     "and its background, with their SHA-256, and how it was made of them.",
 )
 @click.option("--datasheet", is_flag=True, help="Write a page about the store, in Markdown.")
-@JSON
+@OUTPUT
 def command(
     store: "Location", worst: int, sample: str | None, datasheet: bool, as_json: bool
 ) -> None:
@@ -58,6 +61,10 @@ def command(
         return
     for line in lines(described):
         tell(written_out(line))
+    if described["complete"]:
+        say_next("shm-data", "report", store)
+    else:
+        say("next: the command that made it, once more: it carries on")
 
 
 def lines(described: dict[str, Any]) -> list[str]:

@@ -4,18 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import JSON, OVERWRITE, STORE, TARGET, cluster_options, say, tell_outcome
+from shm.commands.options import CLUSTER, OUTPUT, OVERWRITE, STORE, TARGET
+from shm.commands.speech import say, tell_outcome
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command()
+@click.command(short_help="Store the images of lazy composites, too.")
 @click.argument("lazy", type=STORE)
 @click.argument("out", type=TARGET)
-@cluster_options
+@CLUSTER
 @OVERWRITE
-@JSON
+@OUTPUT
 def command(lazy: "Location", out: "Location", **options: Any) -> None:  # noqa: ANN401
     """Write the composites of LAZY to OUT with their images.
 
@@ -34,5 +35,5 @@ def command(lazy: "Location", out: "Location", **options: Any) -> None:  # noqa:
         0,
         as_json=options["as_json"],
         what="composites",
-        then=f"shm train {out} --run runs/first",
+        then=("shm", "train", out, "--run", "runs/first"),
     )

@@ -9,20 +9,29 @@ from click.core import ParameterSource
 
 from shm.commands.options import (
     ANY_PATH,
-    JSON,
+    DEVICE,
     MAX_MEGAPIXELS,
+    NONE,
+    OUTPUT,
     FiniteRange,
-    TopicCommand,
-    print_json,
-    say,
-    topic,
+    Offer,
 )
+from shm.commands.speech import print_json, say
+from shm.commands.topics import TopicCommand, topic
 
 if TYPE_CHECKING:
     from shm.workflows.predict import PredictRun
 
 RESULTS = topic(
     "Results (an alpha, unless others are asked for)",
+    click.option(
+        "-o",
+        "--out",
+        type=ANY_PATH,
+        required=True,
+        metavar="FOLDER",
+        help="Folder for the results; - for one PNG on standard output.",
+    ),
     click.option("--alpha", is_flag=True, help="The matte, a grey PNG."),
     click.option("--cutout", is_flag=True, help="RGBA, with clean edge colours."),
     click.option(
@@ -30,6 +39,7 @@ RESULTS = topic(
         "backgrounds",
         metavar="FILE|FOLDER|#rrggbb",
         multiple=True,
+        show_default=NONE,
         help="Composite on this photo, each photo of this folder, or this colour; may be repeated.",
     ),
     click.option("--trimap", "show_trimap", is_flag=True, help="What T-Net sees."),
@@ -49,8 +59,10 @@ HOW = topic(
     ),
     click.option(
         "--max-side",
+        metavar="PIXELS",
         type=click.IntRange(min=32),
-        help="Longer side at which nets see a photo, pixels.  [default: the preset's]",
+        show_default="the preset's",
+        help="Longer side at which nets see a photo, pixels.",
     ),
     click.option(
         "--upsampling",
@@ -59,11 +71,17 @@ HOW = topic(
         help="How an alpha comes back to the photo's size.",
     ),
     click.option(
-        "--tile", type=click.IntRange(min=64), default=1024, help="Side of tiles, pixels."
+        "--tile",
+        metavar="PIXELS",
+        type=click.IntRange(min=64),
+        default=1024,
+        help="Side of tiles, pixels.",
     ),
     click.option(
         "--trimaps",
         type=ANY_PATH,
+        metavar="FILE|FOLDER",
+        show_default=NONE,
         help="A trimap, or a folder of them by the photos' names, in T-Net's place.",
     ),
     MAX_MEGAPIXELS,
@@ -72,6 +90,7 @@ VIDEO = topic(
     "Videos, and cameras",
     click.option(
         "--smooth",
+        metavar="SHARE",
         type=FiniteRange(0, 0.95),
         default=0.0,
         help="Share of the frame before in each alpha, against flicker.",
@@ -89,6 +108,7 @@ CAMERA = topic(
     click.option(
         "--camera",
         metavar="N|ADDRESS|browser",
+        show_default=NONE,
         help="Show this camera's mattes, in place of INPUTS. Stills and recordings go to FOLDER, "
         "each beside its photo.",
     ),
@@ -99,12 +119,16 @@ CAMERA = topic(
         help="auto: a window where OpenCV has one, else a page on this machine.",
     ),
     click.option(
-        "--port", type=click.IntRange(0, 65535), default=8400, help="Of the page; 0: any."
+        "--port",
+        metavar="NUMBER",
+        type=click.IntRange(0, 65535),
+        default=8400,
+        help="Port of the page; 0: any free one.",
     ),
 )
 MACHINE = topic(
     "Where it runs",
-    click.option("--device", default="auto", help="cpu, cuda, mps or auto."),
+    DEVICE,
     click.option(
         "--precision",
         type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
@@ -113,30 +137,23 @@ MACHINE = topic(
     ),
     click.option(
         "--batch",
+        metavar="COUNT",
         type=click.IntRange(1, 256),
         default=1,
         help="Photos of one size, or frames, at once.",
     ),
-    JSON,
 )
 
 
-@click.command(cls=TopicCommand)
-@click.argument("model")
-@click.argument("inputs", nargs=-1)
-@click.option(
-    "-o",
-    "--out",
-    type=ANY_PATH,
-    required=True,
-    metavar="FOLDER",
-    help="Folder for the results; - for one PNG.",
-)
+@click.command(cls=TopicCommand, short_help="Predict mattes of photos, videos or a camera.")
+@click.argument("model", type=Offer("text"))
+@click.argument("inputs", type=Offer("text"), nargs=-1)
 @RESULTS
 @HOW
 @VIDEO
 @CAMERA
 @MACHINE
+@OUTPUT
 def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> None:  # noqa: ANN401
     """Predict mattes of INPUTS: photos, videos, folders of them, patterns, or - for a photo.
 
@@ -157,12 +174,19 @@ def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> N
     _require_default("INPUTS", "preview", "port")
     if not inputs:
         raise click.UsageError("Missing INPUTS: give photos, videos or folders, or --camera.")
+    if target is None and options["as_json"]:
+        raise click.UsageError("standard output has room for --json or for -o -, not for both.")
     found = predict(model, inputs, target, _run(options), say)
     if target is not None and options["as_json"]:
         print_json(found.as_json())
     elif target is not None:
         finished = f", {len(found.finished)} were finished" if found.finished else ""
         say(f"{out}: {len(found.written)} files written, {len(found.failed)} failed{finished}")
+        if found.failed:
+            say(
+                "mend these and run it again: what is finished is passed over",
+                colour="yellow",
+            )
     if found.failed:
         raise click.exceptions.Exit(1)
 

@@ -8,18 +8,19 @@ from click.core import ParameterSource
 
 from shm.commands.options import (
     ANY_PATH,
-    JSON,
+    CLUSTER,
     MAX_MEGAPIXELS,
     MAX_REJECTS,
+    NONE,
+    OUTPUT,
     OVERWRITE,
     SEED,
     TARGET,
     FiniteRange,
     Parse,
-    cluster_options,
-    say,
-    tell_outcome,
 )
+from shm.commands.speech import say, tell_outcome
+from shm.commands.topics import TopicCommand, topic
 from shm.datasets.layouts import LAYOUTS
 from shm.datasets.splits import SplitConfig
 from shm.pipeline.prepare import ForegroundMethod
@@ -35,86 +36,122 @@ BAND_OPTIONS = ("kernel", "erode", "dilate", "iterations")
 """What an adaptive trimap of a mask has no use for."""
 
 
-@click.command()
+INPUT = topic(
+    "What is read",
+    click.option(
+        "--layout",
+        type=click.Choice(["auto", *LAYOUTS]),
+        default="auto",
+        help="How photos and annotations lie in RAW; auto detects it.",
+    ),
+    click.option(
+        "--annotation",
+        type=click.Choice(["auto", "alpha", "mask", "trimap"]),
+        default="auto",
+        help="Which annotation to start from where a photo has several; auto takes the best.",
+    ),
+    MAX_MEGAPIXELS,
+)
+SAMPLE = topic(
+    "What is made of it",
+    click.option(
+        "--size",
+        metavar="PIXELS",
+        type=click.IntRange(32, 20_000),
+        default=800,
+        help="Longer side of a sample, pixels; smaller photos are not enlarged, and keep every "
+        "pixel.",
+    ),
+    click.option(
+        "--refine",
+        type=click.Choice(get_args(RefineMethod)),
+        default="auto",
+        help="How alpha is solved in the unknown region; auto keeps real mattes, else hybrid.",
+    ),
+    click.option(
+        "--foreground",
+        type=click.Choice(get_args(ForegroundMethod)),
+        default="estimate",
+        help="The subject's colours: estimated, or the photo's own with its halo.",
+    ),
+    click.option(
+        "--split",
+        type=Parse("shares", SplitConfig.parse),
+        default="0.8,0.1,0.1",
+        help="Shares of people for train, validation and test, from 0 to 1.",
+    ),
+    SEED,
+)
+TRIMAP = topic(
+    "Trimap",
+    click.option(
+        "--trimap",
+        type=click.Choice(get_args(TrimapMode)),
+        default="adaptive",
+        help="The unknown band: as wide as each edge needs, of one width, or drawn for each "
+        "sample.",
+    ),
+    click.option(
+        "--kernel",
+        type=click.Choice(get_args(Kernel)),
+        default="ellipse",
+        help="Shape of a fixed or random band's erosion and dilation.",
+    ),
+    click.option(
+        "--erode",
+        type=REACH,
+        default="1%",
+        help="A fixed band's reach inwards, a random one's largest: 12px, or % of the subject's "
+        "size (root of its area).",
+    ),
+    click.option("--dilate", type=REACH, default="1%", help="Its reach outwards, likewise."),
+    click.option(
+        "--iterations",
+        metavar="TIMES",
+        type=click.IntRange(1, 100),
+        default=1,
+        help="How many times erosion and dilation are repeated.",
+    ),
+    click.option(
+        "--tolerance",
+        metavar="LEVELS",
+        type=click.IntRange(0, 12),
+        default=2,
+        help="A matte's values so few levels (of 255) from 0 and 255 count as these.",
+    ),
+)
+REJECTS = topic(
+    "What is rejected",
+    click.option(
+        "--reject-below",
+        metavar="QUALITY",
+        type=FiniteRange(0, 1),
+        default=0.0,
+        help="Reject samples of a lower quality (0 to 1, see inspect: hair lowers it, of mattes "
+        "too).",
+    ),
+    click.option(
+        "--marks",
+        type=ANY_PATH,
+        metavar="FILE",
+        show_default=NONE,
+        help="Marks that the page of `report` saved: photos to reject, or to keep whatever their "
+        "quality.",
+    ),
+    MAX_REJECTS,
+)
+
+
+@click.command(cls=TopicCommand, short_help="Make samples of photos and their rough masks.")
 @click.argument("raw", type=ANY_PATH)
 @click.argument("store", type=TARGET)
-@click.option(
-    "--layout",
-    type=click.Choice(["auto", *LAYOUTS]),
-    default="auto",
-    help="How photos and annotations lie in RAW; auto detects it.",
-)
-@click.option(
-    "--annotation",
-    type=click.Choice(["auto", "alpha", "mask", "trimap"]),
-    default="auto",
-    help="Which annotation to start from where a photo has several; auto takes the best.",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(32, 20_000),
-    default=800,
-    help="Longer side of a sample, pixels; smaller photos are not enlarged, and keep every pixel.",
-)
-@click.option(
-    "--refine",
-    type=click.Choice(get_args(RefineMethod)),
-    default="auto",
-    help="How alpha is solved in the unknown region; auto keeps real mattes, else hybrid.",
-)
-@click.option(
-    "--foreground",
-    type=click.Choice(get_args(ForegroundMethod)),
-    default="estimate",
-    help="The subject's colours: estimated, or the photo's own with its halo.",
-)
-@click.option(
-    "--trimap",
-    type=click.Choice(get_args(TrimapMode)),
-    default="adaptive",
-    help="The unknown band: as wide as each edge needs, of one width, or drawn for each sample.",
-)
-@click.option(
-    "--kernel",
-    type=click.Choice(get_args(Kernel)),
-    default="ellipse",
-    help="Shape of a fixed or random band's erosion and dilation.",
-)
-@click.option(
-    "--erode",
-    type=REACH,
-    default="1%",
-    help="A fixed band's reach inwards, a random one's largest: 12px, or % of the subject's size "
-    "(root of its area).",
-)
-@click.option("--dilate", type=REACH, default="1%", help="Its reach outwards, likewise.")
-@click.option(
-    "--iterations", type=click.IntRange(1, 100), default=1, help="Erosions and dilations."
-)
-@click.option(
-    "--tolerance",
-    type=click.IntRange(0, 12),
-    default=2,
-    help="A matte's values this near 0 and 255 count as these in the trimap.",
-)
-@click.option(
-    "--reject-below",
-    type=FiniteRange(0, 1),
-    default=0.0,
-    help="Reject samples of a lower quality (0..1, see inspect: hair lowers it, of mattes too).",
-)
-@click.option(
-    "--split",
-    type=Parse("shares", SplitConfig.parse),
-    default="0.8,0.1,0.1",
-    help="Shares of people for train, validation and test.",
-)
-@MAX_MEGAPIXELS
-@MAX_REJECTS
-@SEED
-@cluster_options
+@INPUT
+@SAMPLE
+@TRIMAP
+@REJECTS
+@CLUSTER
+@OUTPUT
 @OVERWRITE
-@JSON
 def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN401
     """Make samples of the photos and masks in RAW and write them to STORE (a .zarr folder or URL).
 
@@ -127,6 +164,7 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
     shm-data prepare photos people.zarr
     shm-data prepare photos people.zarr --trimap fixed --erode 8px --dilate 16px
     """  # noqa: D301
+    from shm.datasets.marks import read_marks
     from shm.pipeline.prepare import PrepareConfig
     from shm.pipeline.trimap import TrimapConfig
     from shm.workflows.engine import ClusterConfig
@@ -156,13 +194,21 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
         seed=options["seed"],
     )
     cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
-    outcome = prepare_corpus(raw, store, run, cluster, overwrite=options["overwrite"], note=say)
+    outcome = prepare_corpus(
+        raw,
+        store,
+        run,
+        cluster,
+        overwrite=options["overwrite"],
+        marks=None if options["marks"] is None else read_marks(options["marks"]),
+        note=say,
+    )
     tell_outcome(
         outcome,
         options["max_rejects"],
         as_json=options["as_json"],
         what="photos",
-        then=f"shm-data composite {store} train.zarr --backgrounds FOLDER",
+        then=("shm-data", "composite", store, "train.zarr", "--backgrounds", "FOLDER"),
     )
 
 

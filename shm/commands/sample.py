@@ -4,16 +4,29 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, JSON, SEED, cluster_options, print_json, say
+from shm.commands.options import ANY_PATH, CLUSTER, OUTPUT, SEED
+from shm.commands.speech import print_json, say, say_next
 
 
-@click.command()
+@click.command(short_help="Write a small corpus to try everything on.")
 @click.argument("folder", type=ANY_PATH)
-@click.option("--people", type=click.IntRange(1, 9999), default=24, help="How many portraits.")
-@click.option("--size", type=click.IntRange(64, 4096), default=512, help="Longer side, pixels.")
+@click.option(
+    "--people",
+    metavar="COUNT",
+    type=click.IntRange(1, 9999),
+    default=24,
+    help="How many portraits.",
+)
+@click.option(
+    "--size",
+    metavar="PIXELS",
+    type=click.IntRange(64, 4096),
+    default=512,
+    help="Longer side, pixels.",
+)
 @SEED
-@cluster_options
-@JSON
+@CLUSTER
+@OUTPUT
 def command(
     folder: Path,
     people: int,
@@ -39,4 +52,4 @@ def command(
         print_json(summary)
         return
     say(f"{folder}: {summary['people']} people, {summary['backgrounds']} backgrounds")
-    say(f"next: shm-data prepare {folder} people.zarr")
+    say_next("shm-data", "prepare", folder, "people.zarr")

@@ -1,6 +1,7 @@
 """``shm train``."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,24 +10,31 @@ import click
 
 from shm.commands.options import (
     ANY_PATH,
-    JSON,
+    CACHE,
+    DEVICE,
+    NONE,
+    OUTPUT,
     STORE,
     FiniteRange,
+    Offer,
     Parse,
     cache_of,
-    cache_options,
     cores,
-    print_json,
     read_store,
-    say,
 )
+from shm.commands.speech import print_json, say, say_next
+from shm.commands.topics import TopicCommand, topic
 from shm.pipeline.errors import ShmError
 from shm.training.phases import Phase
-from shm.training.ranks import in_torchrun, is_first
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
+
+PRESETS = "the preset's"
+"""What is shown as the default of an option that changes the recipe."""
+
+NAMES = ("T-Net", "M-Net", "DIM")
 
 LEAST_WEIGHT = 0.001
 """Of a store that is mixed in: with less, hardly a sample of it would come."""
@@ -55,92 +63,175 @@ class FlagError(ShmError, ValueError):
     """A switch is about what the recipe does not have."""
 
 
-@click.command()
+WHAT = topic(
+    "What is trained",
+    click.option("--run", type=ANY_PATH, metavar="FOLDER", help="Folder of the run.  [required]"),
+    click.option(
+        "--preset",
+        type=Offer("name|file", "light", "paper", "dim", "dim-light"),
+        default="light",
+        help="The recipe. light: small nets, minutes on a laptop; paper: PSPNet-50 and VGG16, for "
+        "a GPU; dim, dim-light: Deep Image Matting; or a TOML file.",
+    ),
+    click.option(
+        "--phase",
+        type=click.Choice([*map(str, Phase), "all"]),
+        default="all",
+        help="Train one phase, or all of the recipe in their order.",
+    ),
+    click.option(
+        "--set",
+        "changes",
+        metavar="KEY=VALUE",
+        multiple=True,
+        show_default=NONE,
+        help="Change a value of the recipe, as in losses.gamma=0.3 or 'phases.*.batch=4'.",
+    ),
+    click.option(
+        "--print-config",
+        is_flag=True,
+        help="Print the recipe as TOML (with --json, as JSON), and train nothing.",
+    ),
+)
+SCHEDULE = topic(
+    "How long, and on what",
+    click.option(
+        "--steps",
+        metavar="STEPS",
+        type=click.IntRange(min=1),
+        show_default=PRESETS,
+        help="Steps of each phase.",
+    ),
+    click.option(
+        "--batch",
+        metavar="CROPS",
+        type=click.IntRange(min=1),
+        show_default=PRESETS,
+        help="Crops a step.",
+    ),
+    click.option(
+        "--crop",
+        metavar="PIXELS",
+        type=click.IntRange(min=32),
+        show_default=PRESETS,
+        help="Side of a crop, pixels.",
+    ),
+    click.option(
+        "--learning-rate",
+        metavar="RATE",
+        type=FiniteRange(min=0, min_open=True),
+        show_default=PRESETS,
+        help="Of the optimiser, where its schedule has it highest.",
+    ),
+    click.option(
+        "--colour-jitter",
+        metavar="SHARE",
+        type=FiniteRange(0, 1),
+        show_default=PRESETS,
+        help="Vary brightness, contrast and saturation by up to this share (0 to 1), hue by a "
+        "tenth of it.",
+    ),
+    click.option(
+        "--mix",
+        type=Parse("store=weight", read_mix),
+        multiple=True,
+        show_default=NONE,
+        help="Draw from this store of composites, too: so many samples to one of STORE.",
+    ),
+    click.option(
+        "--on-damage",
+        type=click.Choice(["stop", "skip"]),
+        default="stop",
+        help="At training samples that can't be read: stop, or take others and count them.",
+    ),
+    click.option(
+        "--seed",
+        metavar="NUMBER",
+        type=click.IntRange(min=0),
+        show_default=PRESETS,
+        help="Seed of every choice.",
+    ),
+)
+START = topic(
+    "Where nets start",
+    click.option("--from-scratch", is_flag=True, help="Start the encoders from random weights."),
+    *(
+        click.option(
+            f"--{name.lower().replace('-', '')}-weights",
+            type=Offer("file"),
+            show_default=PRESETS,
+            help=f"ImageNet weights of {name}'s encoder.",
+        )
+        for name in NAMES
+    ),
+    *(
+        click.option(
+            f"--{name.lower().replace('-', '')}",
+            type=ANY_PATH,
+            metavar="FILE|FOLDER",
+            show_default=NONE,
+            help=f"Start {name} from this checkpoint or run.",
+        )
+        for name in NAMES
+    ),
+)
+CHANGED = topic(
+    "Ablations and variants",
+    click.option("--no-fusion", is_flag=True, help="M-Net's alpha as it is, unfused."),
+    click.option("--no-trimap-loss", is_flag=True, help="End to end without T-Net's loss."),
+    click.option("--no-end-to-end", is_flag=True, help="Join the nets as they were trained apart."),
+    click.option("--skips", is_flag=True, help="Add the encoder's features in DIM's decoder."),
+)
+KEPT = topic(
+    "What is kept",
+    click.option(
+        "--checkpoint-every",
+        metavar="STEPS",
+        type=click.IntRange(min=1),
+        show_default=PRESETS,
+        help="Steps from one checkpoint to the next.",
+    ),
+    click.option(
+        "--keep",
+        metavar="COUNT",
+        type=click.IntRange(min=1),
+        show_default=PRESETS,
+        help="How many of the newest checkpoints to keep, beside the best.",
+    ),
+)
+MACHINE = topic(
+    "Where it runs",
+    DEVICE,
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "bf16", "fp16"]),
+        show_default=PRESETS,
+        help="Of what the nets compute.",
+    ),
+    click.option(
+        "--compile", "compiled", is_flag=True, help="Compile the nets with torch.compile."
+    ),
+    click.option(
+        "--workers",
+        metavar="COUNT",
+        type=click.IntRange(min=0),
+        default=lambda: min(8, cores() - 1),
+        show_default="one a core but one, at most 8",
+        help="Processes that read the store; 0: the training process itself.",
+    ),
+)
+
+
+@click.command(cls=TopicCommand, short_help="Train nets on composites.")
 @click.argument("store", type=STORE, required=False)
-@click.option("--run", type=ANY_PATH, help="Folder of the run.")
-@click.option(
-    "--phase",
-    type=click.Choice([*map(str, Phase), "all"]),
-    default="all",
-    help="Train one phase, or all of the recipe in their order.",
-)
-@click.option(
-    "--preset",
-    metavar="NAME|FILE",
-    default="light",
-    help="The recipe. light: small nets, minutes on a laptop; paper: PSPNet-50 and VGG16, for a "
-    "GPU; dim, dim-light: Deep Image Matting; or a TOML file.",
-)
-@click.option(
-    "--set",
-    "changes",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Change a value of the recipe, as in losses.gamma=0.3 or 'phases.*.batch=4'.",
-)
-@click.option("--print-config", is_flag=True, help="Print the recipe as TOML, and train nothing.")
-@click.option(
-    "--steps", type=click.IntRange(min=1), help="Steps of each phase.  [default: preset's]"
-)
-@click.option("--batch", type=click.IntRange(min=1), help="Crops a step.  [default: preset's]")
-@click.option("--crop", type=click.IntRange(min=32), help="Side of a crop.  [default: preset's]")
-@click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), help="[default: preset's]")
-@click.option("--checkpoint-every", type=click.IntRange(min=1), help="Steps.  [default: preset's]")
-@click.option(
-    "--keep",
-    type=click.IntRange(min=1),
-    help="How many of the newest checkpoints to keep, beside the best.  [default: preset's]",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
-    help="Of what the nets compute.  [default: preset's]",
-)
-@click.option("--compile", "compiled", is_flag=True, help="Compile the nets with torch.compile.")
-@click.option("--from-scratch", is_flag=True, help="Start the encoders from random weights.")
-@click.option("--tnet-weights", metavar="FILE", help="ImageNet weights of T-Net's encoder.")
-@click.option("--mnet-weights", metavar="FILE", help="ImageNet weights of M-Net's encoder.")
-@click.option("--dim-weights", metavar="FILE", help="ImageNet weights of DIM's encoder.")
-@click.option("--tnet", type=ANY_PATH, help="Start T-Net from this checkpoint or run.")
-@click.option("--mnet", type=ANY_PATH, help="Start M-Net from this checkpoint or run.")
-@click.option("--dim", type=ANY_PATH, help="Start DIM from this checkpoint or run.")
-@click.option("--no-fusion", is_flag=True, help="Ablation: M-Net's alpha as it is, unfused.")
-@click.option("--no-trimap-loss", is_flag=True, help="Ablation: end to end without T-Net's loss.")
-@click.option(
-    "--no-end-to-end", is_flag=True, help="Ablation: join the nets as they were trained apart."
-)
-@click.option("--skips", is_flag=True, help="Add the encoder's features in DIM's decoder.")
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    default=lambda: min(8, cores() - 1),
-    show_default="one a core but one, at most 8",
-    help="Processes that read the store; 0: the training process itself.",
-)
-@click.option(
-    "--mix",
-    type=Parse("store=weight", read_mix),
-    multiple=True,
-    help="Draw from this store of composites, too: so many samples to one of STORE.",
-)
-@click.option(
-    "--colour-jitter",
-    type=FiniteRange(0, 1),
-    help="Vary brightness, contrast and saturation by up to this share, hue by a tenth of it.  "
-    "[default: preset's]",
-)
-@click.option(
-    "--on-damage",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    help="At training samples that can't be read: stop, or take others and count them.",
-)
-@cache_options
-@click.option(
-    "--seed", type=click.IntRange(min=0), help="Seed of every choice.  [default: preset's]"
-)
-@JSON
+@WHAT
+@SCHEDULE
+@START
+@CHANGED
+@KEPT
+@MACHINE
+@CACHE
+@OUTPUT
 def command(store: "Location | None", run: Path | None, **options: Any) -> None:  # noqa: ANN401
     """Train Semantic Human Matting or Deep Image Matting on the composites of STORE.
 
@@ -162,7 +253,10 @@ def command(store: "Location | None", run: Path | None, **options: Any) -> None:
     changes = [*values_of(options), *options["changes"], *switches_of(options)]
     config = load_recipe(options["preset"], changes)
     if options["print_config"]:
-        click.echo(to_toml(config), nl=False)
+        if options["as_json"]:
+            print_json(tomllib.loads(to_toml(config)))
+        else:
+            click.echo(to_toml(config), nl=False)
         return
     if store is None:
         raise click.UsageError("Missing argument 'STORE'.")
@@ -174,6 +268,7 @@ def command(store: "Location | None", run: Path | None, **options: Any) -> None:
 def train_on(store: "Location", run: Path, config: Any, options: dict[str, Any]) -> None:  # noqa: ANN401
     """Train, and say what came of it."""
     from shm.datasets.streaming.sources import Source
+    from shm.training.ranks import in_torchrun, is_first
     from shm.workflows.train import TrainRun, train
 
     phases = config.recipe if options["phase"] == "all" else [Phase(options["phase"])]
@@ -206,7 +301,9 @@ def train_on(store: "Location", run: Path, config: Any, options: dict[str, Any])
             }
         )
         return
-    say(f"next: shm evaluate {results[-1].folder} {store}")
+    bests = (f"{each.phase} {each.best.sad:.4g}" for each in results if each.best)
+    say(f"{run}: trained; best SAD: {', '.join(bests) or 'not known, nothing to validate on'}")
+    say_next("shm", "evaluate", results[-1].folder, store)
 
 
 NETS = ("tnet", "mnet", "dim")

@@ -4,7 +4,7 @@ from shm.evaluation.bootstrap import Interval, bootstrap_mean
 from shm.evaluation.comparison import Comparison, ComparisonError, compare
 from shm.evaluation.scored import REGIONS, Scored, score_sample
 from shm.evaluation.summary import Summary, summarise
-from shm.evaluation.tables import comparison_to_markdown, read_csv, to_csv, to_markdown
+from shm.evaluation.tables import comparison_to_markdown, read_csv, to_csv, to_markdown, told
 
 __all__ = [
     "REGIONS",
@@ -21,4 +21,5 @@ __all__ = [
     "summarise",
     "to_csv",
     "to_markdown",
+    "told",
 ]

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shm.models.config import ModelConfig
+if TYPE_CHECKING:  # not to run: completing `shm train --phase` would wait for PyTorch
+    from shm.models.config import ModelConfig
 
 
 class Phase(StrEnum):
@@ -41,7 +42,7 @@ class Origin:
     phase: Phase | None
 
 
-def model_of(nets: Collection[str], model: ModelConfig) -> ModelConfig:
+def model_of(nets: Collection[str], model: "ModelConfig") -> "ModelConfig":
     """Return the part of a model that some of its nets make."""
     absent: dict[str, Any] = dict.fromkeys({"tnet", "mnet", "dim"} - set(nets))
     return replace(model, **absent)

@@ -34,7 +34,7 @@ def test_much_work_is_said_with_what_is_free(tmp_path: Path) -> None:
     need = need_of(20_000, 100, what="photos", seconds=2.0, worker_memory=1e6)
     (line,) = told_of(need, tmp_path / "s.zarr")
     assert line.startswith("20000 photos: about 600 MB of ")
-    assert line.endswith(" free, 5.6 hours on 2 workers")
+    assert line.endswith(" free, 5 h 33 min on 2 workers")
     (line,) = told_of(need, tmp_path / "s.zarr", None)
     assert "worker" not in line  # nobody knows how many there are elsewhere
 

@@ -23,7 +23,7 @@ from shm.workflows.differences import Spelling
 from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.limits import require_room
 from shm.workflows.outcome import Outcome, reject_of
-from shm.workflows.progress import progress
+from shm.workflows.progress import progress, watched
 from shm.workflows.resume import Making, open_for_writing
 from shm.workflows.software import software_versions
 
@@ -171,7 +171,8 @@ def plan(
         recipes = _recipes(store, scenes, run, counts)
     unread = map(reject_of, store.backgrounds.rejected())
     store.mark(left_out=[*map(asdict, left_out), *unread])
-    store.write_recipes(recipes)  # last: with it, all of this is done
+    # Last: with the recipes, all of this is done.
+    store.write_recipes(watched("plan", "composite", recipes, store.slots))
 
 
 def _recipes(

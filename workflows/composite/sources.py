@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from shm.datasets.backgrounds.background import Background
@@ -27,6 +28,7 @@ from shm.datasets.storage.location import Location, is_inside, is_same
 from shm.datasets.store import Store, open_store
 from shm.pipeline.seed import digest
 from shm.workflows.differences import listed
+from shm.workflows.progress import watched
 
 
 class CompositeError(PlanError):
@@ -162,9 +164,13 @@ def _allowed(
     people: Store, records: Mapping[int, Record], found: Sequence[Background], run: CompositeRun
 ) -> Sources:
     """Take the backgrounds that the run's policies allow, and split them."""
-    accepted, left_out = choose_backgrounds(found, people=run.people, unlabelled=run.unlabelled)
+    compare = partial(watched, "compare backgrounds", "photo")
+    accepted, left_out = choose_backgrounds(
+        found, people=run.people, unlabelled=run.unlabelled, watch=compare
+    )
     longest = max(max(person["size"]) for person in records.values())
-    own, small = large_enough(accepted, longest, max_pixels=run.max_pixels)
+    measure = partial(watched, "measure backgrounds", "photo")
+    own, small = large_enough(accepted, longest, max_pixels=run.max_pixels, watch=measure)
     sources = Sources(
         people=people,
         records=records,

@@ -8,6 +8,7 @@ from typing import Any
 
 from shm.datasets.corpus import Corpus, open_corpus
 from shm.datasets.group import made_as
+from shm.datasets.marks import Marks
 from shm.datasets.splits import SplitConfig
 from shm.datasets.storage.location import Location, absolute
 from shm.datasets.store import Store, create_store, open_store
@@ -18,8 +19,9 @@ from shm.workflows.engine import ClusterConfig
 from shm.workflows.limits import Need, need_of, require_room
 from shm.workflows.outcome import Outcome, outcome_of
 from shm.workflows.prepare.changes import explain_entries, find_changes
-from shm.workflows.prepare.entries import Entry, PrepareRun, list_entries
+from shm.workflows.prepare.entries import Entry, PrepareRun, list_entries, with_marks
 from shm.workflows.prepare.shard import ShardJob, prepare_shard, ready_worker
+from shm.workflows.progress import watched
 from shm.workflows.resume import Making, open_for_writing
 from shm.workflows.shards import make_missing_shards, missing_slots
 from shm.workflows.software import software_versions
@@ -61,6 +63,7 @@ def prepare_corpus(
     cluster: ClusterConfig,
     *,
     overwrite: bool = False,
+    marks: Marks | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Prepare every pair of a raw corpus; run again after a stop, it carries on.
@@ -69,6 +72,8 @@ def prepare_corpus(
 
     Parameters
     ----------
+    marks : Marks, optional
+        Photos that somebody looked at: to reject, or to keep whatever their quality.
     note : callable, optional
         Told what the work will take of disk, memory and time, where that is much.
 
@@ -78,8 +83,9 @@ def prepare_corpus(
         The corpus holds nothing, the target was made with other options or of other inputs, or
         another command writes to it.
     """
-    corpus = open_corpus(raw, run.layout, max_pixels=run.max_pixels)
-    entries = list_entries(corpus, run)
+    compare = partial(watched, "compare photos", "photo")
+    corpus = open_corpus(raw, run.layout, max_pixels=run.max_pixels, watch=compare)
+    entries = with_marks(list_entries(corpus, run), marks or {}, corpus, note)
     making = _making(corpus, entries, run)
 
     def check(store: Store | None) -> None:
@@ -128,6 +134,11 @@ def prepare_corpus(
     return outcome
 
 
+def _input(entry: Entry) -> dict[str, Any]:
+    """Return what an input is, whatever was thought of it."""
+    return {name: value for name, value in asdict(entry).items() if name != "mark"}
+
+
 def _need(photos: int, run: PrepareRun) -> Need:
     megapixels = run.sample.size**2 / 1e6
     solved = run.sample.refine != "none"
@@ -149,7 +160,7 @@ def _making(corpus: Corpus, entries: Sequence[Entry], run: PrepareRun) -> Making
     attributes = {
         "config": asdict(run),
         "corpus": {"name": corpus.root.resolve().name, "layout": corpus.layout},
-        "inputs": digest(*map(asdict, entries)).hex(),
+        "inputs": digest(*map(_input, entries)).hex(),
         "software": software_versions(),
     }
     notes = {"left_alone": list(corpus.left_alone)}

@@ -1,7 +1,7 @@
 """What changed in a corpus since a store was made of it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from shm.workflows.differences import listed
 from shm.workflows.ledger import Ledger, Signatures
 from shm.workflows.prepare.entries import Entry
 from shm.workflows.prepare.shard import annotation_files, signatures
+from shm.workflows.progress import progress
 
 REJECTED = "rejected"
 
@@ -24,9 +25,9 @@ class Changes:
     Attributes
     ----------
     slots : dict
-        The changed slots, by shard.
+        The changed slots, by shard; a shard with none of them is written again for its marks alone.
     sources : list of str
-        Their photos.
+        Photos that changed, or have another mark.
     void : list of str
         All files of these slots: what the history tells of them no longer holds.
     seen : dict
@@ -40,8 +41,9 @@ class Changes:
 
     def kept(self, store: Store, shard: int) -> frozenset[int]:
         """Return the slots of a shard whose samples stay when others are made again."""
-        changed = self.slots.get(shard)
-        return frozenset(store.slots_of(shard)) - changed if changed else frozenset()
+        if shard not in self.slots:
+            return frozenset()
+        return frozenset(store.slots_of(shard)) - self.slots[shard]
 
 
 def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Ledger) -> Changes:
@@ -52,26 +54,36 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
     """
     known = ledger.signatures()
     changes = Changes()
-    for shard in filter(store.has_shard, range(store.shards)):
-        records: list[Record] | None = None
-        slots = store.slots_of(shard)
-        for slot in slots:
+    shards = list(filter(store.has_shard, range(store.shards)))
+    there = sum(len(store.slots_of(shard)) for shard in shards)
+    with progress("look for changes", there, "photo", brief=True) as bar:
+        for shard, slot, record in _made(store, shards):
+            bar.advance()
             pair = entries[slot].pair
             if pair is None:
                 continue
-            now = signatures(root, pair)
-            if len(now) == len(pair.files) and all(
-                known.get(name) == each for name, each in now.items()
-            ):
-                continue
-            records = records or store.records_of(shard)
-            if _is_same(root, pair, records[slot - slots.start]):
-                changes.seen |= now
-            else:
-                changes.slots[shard].add(slot)
+            mark = entries[slot].mark
+            marked = record.get("mark") != mark
+            # A sample that was kept, or is now, is the same but for what its record says.
+            again = marked and ("rejected" in record or mark == "reject")
+            if not again and mark != "reject":
+                now = signatures(root, pair)
+                if len(now) < len(pair.files) or any(
+                    known.get(name) != each for name, each in now.items()
+                ):
+                    again = not _is_same(root, pair, record)
+                    changes.seen |= {} if again else now
+            if marked or again:
+                changes.slots[shard] |= {slot} if again else set()
                 changes.sources.append(pair.image)
-                changes.void += pair.files
+                changes.void += pair.files if again else ()
     return changes
+
+
+def _made(store: Store, shards: Sequence[int]) -> Iterator[tuple[int, int, Record]]:
+    for shard in shards:
+        for slot, record in zip(store.slots_of(shard), store.records_of(shard), strict=True):
+            yield shard, slot, record
 
 
 def _is_same(root: Path, pair: Pair, record: Record) -> bool:

@@ -1,14 +1,17 @@
 """Which inputs become which slots, before anything is read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from shm.datasets.corpus import Corpus, Pair, Reject
+from shm.datasets.files import file_sha256
 from shm.datasets.image import MAX_PIXELS
+from shm.datasets.marks import Marks, Verdict
 from shm.datasets.splits import SplitConfig, assign_splits
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig
+from shm.workflows.progress import watched
 
 Annotation = Literal["auto", "alpha", "mask", "trimap"]
 
@@ -31,11 +34,18 @@ class PrepareRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One input, which gets one slot: a pair to prepare, or a reject."""
+    """One input, which gets one slot: a pair to prepare, or a reject.
+
+    Attributes
+    ----------
+    mark : str, optional
+        What somebody who looked at the photo said: ``keep`` or ``reject``.
+    """
 
     pair: Pair | None = None
     split: str = ""
     reject: Reject | None = None
+    mark: Verdict | None = None
 
 
 def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
@@ -50,6 +60,33 @@ def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
     if not entries:
         raise CorpusEmptyError(f"{corpus.root}: no photo with a mask, a matte or a trimap in it")
     return entries
+
+
+def with_marks(
+    entries: Sequence[Entry], marks: Marks, corpus: Corpus, note: Callable[[str], None]
+) -> list[Entry]:
+    """Give the inputs their marks; a mark that fits no photo as it is now is told, and ignored."""
+    waiting = dict(marks)
+    marked = []
+    for entry in watched("look up marks", "photo", entries):
+        mark = None if entry.pair is None else waiting.pop(entry.pair.image, None)
+        if entry.pair is None or mark is None:
+            marked.append(entry)
+        elif _sha256(corpus, entry.pair) == mark.sha256:
+            marked.append(replace(entry, mark=mark.verdict))
+        else:
+            note(f"{entry.pair.image}: changed since it was marked: the mark does not count")
+            marked.append(entry)
+    for source in waiting:
+        note(f"{source}: marked, but no photo of the corpus: the mark does not count")
+    return marked
+
+
+def _sha256(corpus: Corpus, pair: Pair) -> str:
+    try:
+        return file_sha256(corpus.root / pair.image)
+    except OSError:
+        return ""
 
 
 def split_pairs(

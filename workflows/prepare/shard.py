@@ -1,7 +1,7 @@
 """One shard's work: its inputs read, prepared and written."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from shm.datasets.corpus import Pair, Reject
 from shm.datasets.damage import DamageError
 from shm.datasets.files import file_sha256, signature
 from shm.datasets.group import require_made_as
+from shm.datasets.marks import Verdict
 from shm.datasets.raw import read_pair
 from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
@@ -70,7 +71,8 @@ def prepare_shard(job: ShardJob) -> ShardReport:
     made: list[tuple[Arrays | None, Record]] = []
     for slot, entry in zip(store.slots_of(job.shard), job.entries, strict=True):
         taken = _kept(store, slot) if slot in kept else None
-        made.append(taken or _prepare_entry(entry, job, files))
+        arrays, record = taken or _prepare_entry(entry, job, files)
+        made.append((arrays, _with_mark(record, entry.mark)))
     store.write_shard(
         job.shard,
         [arrays for arrays, _ in made],
@@ -115,14 +117,21 @@ def _kept(store: Store, slot: int) -> tuple[Arrays | None, Record] | None:
         return None
 
 
+def _with_mark(record: Record, mark: Verdict | None) -> Record:
+    record = {name: value for name, value in record.items() if name != "mark"}
+    return record if mark is None else record | {"mark": mark}
+
+
 def _prepare_entry(entry: Entry, job: ShardJob, files: Signatures) -> tuple[Arrays | None, Record]:
     """Make a sample or a reject of an entry, and note in `files` what its files were like."""
     if entry.pair is None:
         reject = entry.reject or Reject(source="?", reason="no input")
         return None, rejection(reject.source, reject.reason, duplicate=reject.duplicate)
     pair = entry.pair
+    if entry.mark == "reject":
+        return None, rejection(pair.image, "marked to be rejected")
     before = signatures(job.root, pair)
-    made = attempt(pair.image, lambda: _prepare_pair(pair, entry.split, job))
+    made = attempt(pair.image, lambda: _prepare_pair(entry, pair, job))
     if made[0] is not None and signatures(job.root, pair) != before:
         return None, rejection(pair.image, "changed while it was read: run the command again")
     # What may not be read looks the same once it may: it is tried again, as of it nothing is known.
@@ -139,9 +148,11 @@ def _is_readable(path: Path) -> bool:
     return True
 
 
-def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record]:
+def _prepare_pair(entry: Entry, pair: Pair, job: ShardJob) -> tuple[Arrays, Record]:
     raw = read_pair(job.root, pair, max_pixels=job.run.max_pixels)
-    sample = prepare(raw, job.run.sample, generator(job.run.seed, "trimap", pair.id))
+    # Somebody has looked at what is marked: no figure knows better.
+    config = replace(job.run.sample, reject_below=0) if entry.mark else job.run.sample
+    sample = prepare(raw, config, generator(job.run.seed, "trimap", pair.id))
     annotations = annotation_files(pair)
     record: Record = {
         "id": pair.id,
@@ -153,7 +164,7 @@ def _prepare_pair(pair: Pair, split: str, job: ShardJob) -> tuple[Arrays, Record
             role: file_sha256(job.root / name) for role, name in annotations.items()
         },
         "group": pair.group,
-        "split": split,
+        "split": entry.split,
         "size": sample.image.shape[:2],
         "photo_size": raw.image.shape[:2],
         "steps": sample.steps,

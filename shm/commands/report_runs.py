@@ -1,0 +1,57 @@
+"""``shm report``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE
+from shm.commands.speech import print_json, say
+
+
+@click.command(name="report", short_help="Show runs as a page, side by side.")
+@click.argument("runs", metavar="RUN...", type=ANY_PATH, nargs=-1, required=True)
+@click.option(
+    "--out", "-o", type=ANY_PATH, default="report.html", help="The page: one file, no network."
+)
+@click.option(
+    "--store",
+    type=STORE,
+    show_default=NONE,
+    help="Measure the runs on samples of this store, and show the worst.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    help="Which samples of the store.",
+)
+@click.option(
+    "--worst",
+    metavar="COUNT",
+    type=click.IntRange(0, 50),
+    default=8,
+    help="Predictions of each run to show.",
+)
+@DEVICE
+@OUTPUT
+def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    """Show training runs as a page, side by side: curves, pictures, figures, settings, data.
+
+    RUN is the folder of `shm train --run`, finished or not.
+
+    \b
+    shm report runs/first
+    shm report runs/first runs/second --store train.zarr --split validation --out both.html
+    """  # noqa: D301
+    from shm.workflows.progress import size_words
+    from shm.workflows.report.runs import RunReport, report_runs
+
+    told = report_runs(runs, out, RunReport(**options), say)
+    if as_json:
+        print_json(told)
+        return
+    say(f"{out}: {len(runs)} run{'s' * (len(runs) > 1)}, {size_words(told['bytes'])}")
+    if options["store"] is None:
+        say("no figures: --store STORE measures them")
+    say(f"next: open {out} in a browser")
