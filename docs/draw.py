@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from shm.datasets.sample.person import random_person
@@ -109,9 +110,10 @@ def hairiest(alpha: Alpha, side: int) -> tuple[slice, slice]:
     return slice(int(row), int(row) + side), slice(int(column), int(column) + side)
 
 
-def enlarged(picture: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a detail at the size of a tile, its pixels as they are."""
-    return cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+    shown = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(shown, np.uint8)
 
 
 PICTURES: dict[str, Callable[[int], RgbImage]] = {

@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def signature(name: str, thing: Any) -> str:  # noqa: ANN401
     parts = name.split(".")
     first = next((at for at, part in enumerate(parts) if part[0].isupper()), len(parts) - 1)
     called = ".".join(parts[first:])
-    if inspect.isclass(thing) and issubclass(thing, int):
+    if inspect.isclass(thing) and issubclass(thing, IntEnum):
         return f"{called}: " + ", ".join(f"{each.name} = {int(each)}" for each in thing)
     if inspect.isclass(thing) and (
         getattr(thing, "_is_protocol", False) or inspect.isabstract(thing)
@@ -171,8 +172,8 @@ def signature(name: str, thing: Any) -> str:  # noqa: ANN401
 def sections(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the parts of a docstring in numpydoc's form, each with its lines."""
     lines = text.splitlines()
-    title, kept = "", []
-    at = 0
+    title, at = "", 0
+    kept: list[str] = []
     while at < len(lines):
         if at + 1 < len(lines) and set(lines[at + 1]) == {"-"}:
             yield title, kept
