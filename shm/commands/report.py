@@ -54,7 +54,7 @@ def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None
     shm-data prepare photos people.zarr --marks marks.json
     """  # noqa: D301
     from shm.workflows.progress import size_words
-    from shm.workflows.report import ReportRun, report_store
+    from shm.workflows.report.store import ReportRun, report_store
 
     told = report_store(store, out, ReportRun(**options))
     if as_json:
