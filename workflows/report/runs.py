@@ -1,5 +1,6 @@
 """Training runs as one page: curves, pictures over time, figures, worst predictions, settings."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from shm.checkpoint import CheckpointError, Metadata, last_metadata
 from shm.datasets.files import write_bytes
+from shm.datasets.image import read_photo
 from shm.datasets.storage.location import Location
 from shm.datasets.tree import printable
 from shm.evaluation import ComparisonError, Scored, Summary, compare, told
@@ -26,6 +27,9 @@ from shm.workflows.truth import StoreTruths
 
 MOMENTS = 12
 """Steps of a phase whose pictures are shown, evenly over those that there are."""
+
+STEP = re.compile(r"step-\d+\.png")
+"""What a picture of a step is called."""
 
 MOST = 8
 """Runs side by side: more colours than that nobody tells apart."""
@@ -197,13 +201,12 @@ def _phase(name: str, runs: Sequence[Run]) -> PhasePage:
 
 
 def _moments(folder: Path) -> list[Moment]:
-    files = sorted(folder.glob("step-*.png"))
+    files = [file for file in sorted(folder.glob("step-*.png")) if STEP.fullmatch(file.name)]
     places = np.unique(np.linspace(0, len(files) - 1, min(MOMENTS, len(files))).round().astype(int))
     found = []
     for file in (files[place] for place in places.tolist()):
-        with Image.open(file) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
-        found.append(Moment(step=int(file.stem.removeprefix("step-")), picture=encode(pixels)))
+        step = int(file.stem.removeprefix("step-"))
+        found.append(Moment(step=step, picture=encode(read_photo(file))))
     return found
 
 
