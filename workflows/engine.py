@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -50,6 +50,10 @@ PATIENCE = 20.0
 LOOK_EVERY, ALONE = 5.0, 120.0
 """Seconds after which a scheduler is asked anew how many workers it has, and for which it may have
 none: a cluster that restarts them takes a while."""
+
+
+FORGET_EVERY = 5000
+"""Jobs after which a scheduler is told to forget that they were submitted."""
 
 
 class EngineError(ShmError, RuntimeError):
@@ -133,11 +137,15 @@ def run_tasks(
             ready()
         room, ended = _Room(client), SimpleQueue[Any]()
         running: set[Any] = set()
+        submitted = 0
         while True:
             # One comes for each that ended, and more where a worker has joined.
             for job in islice(waiting, max(0, room.jobs() - len(running))):
                 running.add(future := client.submit(checked, job, pure=False))
                 future.add_done_callback(ended.put)
+                submitted += 1
+                if submitted % FORGET_EVERY == 0:
+                    _forget_submissions(client)
             if not running:
                 return
             done = _next_ended(ended, room)
@@ -157,6 +165,24 @@ def _next_ended(ended: "SimpleQueue[Any]", room: "_Room") -> list[Any]:
         while not ended.empty():
             done.append(ended.get())
         return done
+
+
+def _forget_submissions(client: Any) -> None:  # noqa: ANN401  (untyped)
+    """Have the scheduler forget that single jobs were submitted: of each it keeps 350 bytes.
+
+    Dask notes each submission in the span that it belongs to, and ours belong to one that lasts as
+    long as the command. A scheduler that has no `shm` to be asked with keeps them.
+    """
+    with suppress(ModuleNotFoundError):
+        client.run_on_scheduler(_drop_submissions)
+
+
+def _drop_submissions(dask_scheduler: Any) -> None:  # noqa: ANN401  (untyped)
+    """Drop the notes; runs in the scheduler."""
+    spans = getattr(dask_scheduler.extensions.get("spans"), "spans", {})
+    for span in spans.values():
+        noted = (getattr(span, "_metadata", None) or {}).get("collections", [])
+        noted[:] = [each for each in noted if each != {"type": "Future"}]
 
 
 class _Room:
