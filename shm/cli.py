@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from itertools import chain
 from types import MappingProxyType
 from typing import IO, Any
@@ -57,6 +58,23 @@ class LazyGroup(click.Group):
             with formatter.section(topic):
                 rows = [(f"{name:{width}}", _short(self.get_command(ctx, name))) for name in names]
                 formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of one that is not there say which one may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], self._modules, n=1)
+            others = [
+                each
+                for each in (data, shm)
+                if each is not self and args[0] in each.list_commands(ctx)
+            ]
+            hint = f" Did you mean {near[0]}?" if near else ""
+            hint = f" That is: {others[0].name} {args[0]}." if others else hint
+            raise click.UsageError(error.message + hint, ctx) from error
 
     def make_context(
         self,

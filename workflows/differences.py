@@ -61,6 +61,8 @@ def told_otherwise(changes: Sequence[Difference], inputs: Callable[[], str]) -> 
         elif change.name.startswith("software."):
             package = change.name.removeprefix("software.")
             told.append(f"by {package} {change.old}, now {change.new}")
+        elif change.name == "slots":
+            told.append(f"it has {change.old} samples, not {change.new}")
         else:
             told.append(f"{change.name} was {change.old}, now {change.new}")
     return list(dict.fromkeys(told))

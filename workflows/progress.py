@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
+from threading import Timer
 from typing import Protocol, TypeVar
 
 from tqdm import tqdm
@@ -189,6 +190,25 @@ def aside() -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def told_if_slow(text: str, after: float = 5.0) -> Iterator[Callable[[], None]]:
+    """Say something if what is waited for takes long; yields what to call when it is there."""
+
+    def tell() -> None:
+        if not is_quiet():
+            with aside():
+                sys.stderr.write(f"{text}\n")
+                sys.stderr.flush()
+
+    timer = Timer(after, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield timer.cancel
+    finally:
+        timer.cancel()
 
 
 def size_words(count: float | None) -> str:

@@ -54,6 +54,8 @@ class Making(Generic[AnyStore]):
         How the settings in `wanted`, named ``config.sample.size``, are said as options.
     check : callable, optional
         Refuses work that there is no room for, given the store that stands there, or None.
+    is_empty : callable, optional
+        Whether a finished store has no sample, so that it may be made anew with other options.
     explain : callable, optional
         Given the store that stands there, names the inputs that are others than it was made from.
     """
@@ -64,6 +66,7 @@ class Making(Generic[AnyStore]):
     reopen: Callable[[Location], AnyStore]
     spellings: Mapping[str, Spelling]
     check: Callable[[AnyStore | None], None] = lambda _: None
+    is_empty: Callable[[AnyStore], bool] = lambda _: False
     explain: Callable[[AnyStore], str] = lambda _: ""
 
 
@@ -136,6 +139,11 @@ def _opened(path: Location, making: Making[AnyStore], *, overwrite: bool) -> Any
     if layout["kind"] != wanted["kind"]:
         raise ResumeError(f"{path} holds {layout['kind']} samples: name another store")
     changes = differences(layout, wanted)
+    if changes and layout["complete"] and making.is_empty(making.reopen(path)):
+        making.check(None)  # a mistaken path, most often: nothing is lost
+        remove(path)
+        create_whole(path, making.create)
+        return making.reopen(path)
     if changes:
         raise _made_otherwise(path, changes, making)
     remove_leftovers(path)

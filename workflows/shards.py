@@ -7,7 +7,7 @@ from typing import TypeVar
 from shm.datasets.store import Store
 from shm.workflows.engine import Cluster, run_tasks
 from shm.workflows.ledger import Ledger, Signatures
-from shm.workflows.progress import progress
+from shm.workflows.progress import progress, told_if_slow
 
 Job = TypeVar("Job")
 
@@ -27,6 +27,10 @@ class ShardReport:
     accepted: int
     rejected: int
     files: Signatures = field(default_factory=dict)
+
+
+FIRST = "the workers get ready: the first time on a machine they compile, for minutes"
+"""What is said where that takes a while."""
 
 
 def missing_slots(store: Store) -> list[int]:
@@ -69,8 +73,16 @@ def make_missing_shards(
         store.mark(complete=False)
     todo = sum(len(store.slots_of(shard)) for shard in missing)
     if missing:
-        with progress(what, store.slots, unit, done=store.slots - todo) as bar:
-            jobs = run_tasks(task, map(job_of, missing), cluster, first=first, ready=bar.begin)
+        with (
+            progress(what, store.slots, unit, done=store.slots - todo) as bar,
+            told_if_slow(FIRST) as here,
+        ):
+
+            def ready() -> None:
+                here()
+                bar.begin()
+
+            jobs = run_tasks(task, map(job_of, missing), cluster, first=first, ready=ready)
             for report in jobs:
                 ledger.add(
                     "shard",

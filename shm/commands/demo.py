@@ -17,8 +17,8 @@ from shm.commands.speech import print_json, say, say_next, tell
 def command(folder: Path, people: int, as_json: bool) -> None:
     """Run the whole chain on the sample corpus, in FOLDER, with the light preset.
 
-    Ends with the held-out figures and a contact sheet. A few minutes on two cores; run again, it
-    goes on where it stopped.
+    Ends with the held-out figures and a contact sheet. A quarter of an hour on two cores; run
+    again, it goes on where it stopped.
     """
     from shm.workflows.demo import run_demo
 

@@ -208,7 +208,7 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
         options["max_rejects"],
         as_json=options["as_json"],
         what="photos",
-        then=("shm-data", "composite", store, "train.zarr", "--backgrounds", "FOLDER"),
+        then=("shm-data", "report", store, "--corpus", raw),
     )
 
 

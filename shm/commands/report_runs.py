@@ -12,7 +12,7 @@ from shm.commands.speech import print_json, say
 @click.command(name="report", short_help="Show runs as a page, side by side.")
 @click.argument("runs", metavar="RUN...", type=ANY_PATH, nargs=-1, required=True)
 @click.option(
-    "--out", "-o", type=ANY_PATH, default="report.html", help="The page: one file, no network."
+    "--out", "-o", type=ANY_PATH, default="runs.html", help="The page: one file, no network."
 )
 @click.option(
     "--store",

@@ -3,6 +3,7 @@
 import json
 import math
 import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -71,6 +72,24 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+ALIKE = 5
+"""Rejects of one reason that are told one by one; of more, the first few are named."""
+
+
+def reject_lines(rejects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each reject, or one for many that have the same reason."""
+    files: dict[str, list[str]] = {}
+    for reject in rejects:
+        files.setdefault(reject["reason"], []).append(reject["source"])
+    for reason, names in files.items():
+        if len(names) <= ALIKE:
+            yield from (written_out(f"  rejected {name!r}: {reason}") for name in names)
+            continue
+        shown = ", ".join(repr(name) for name in names[:3])
+        more = f"{shown} and {len(names) - 3} more (inspect lists them)"
+        yield written_out(f"  rejected {len(names)} for one reason, {reason}: {more}")
+
+
 def tell_outcome(
     outcome: Any,  # noqa: ANN401
     max_rejects: int,
@@ -84,8 +103,7 @@ def tell_outcome(
     if as_json:
         print_json(outcome.as_json())
     else:
-        for reject in outcome.rejected:
-            line = written_out(f"  rejected {reject['source']!r}: {reject['reason']}")
+        for line in reject_lines(outcome.rejected):
             say(line, colour="yellow")
         for name in outcome.left_alone:
             say(written_out(f"  left alone: {name}"))
@@ -94,9 +112,10 @@ def tell_outcome(
         count = len(outcome.rejected)
         say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
         if too_many:
-            say(
-                f"more than --max-rejects {max_rejects}: mend these and run it again, or give "
-                f"--max-rejects {outcome.failures}",
+            cure = f", or give --max-rejects {outcome.failures}" if outcome.accepted else ""
+            complain(
+                f"{outcome.failures} rejected, more than --max-rejects {max_rejects}: mend these "
+                f"and run it again{cure}",
                 colour="yellow",
             )
         if outcome.accepted:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.datasets.image import read_annotation, read_photo
+from shm.datasets.raw import naming
 from shm.datasets.tree import printable
 from shm.pictures import thumbnail
 from shm.pipeline.composite import blend, centre_crop, cut_background
@@ -110,13 +111,15 @@ def figure(name: str, pixels: NDArray[np.uint8], behind: str = "none") -> str:
 def read(photo: Picture) -> RgbImage:
     """Return a photo's pixels; raises `ShmError` where its file can't be read."""
     if isinstance(photo, str | Path):
-        return read_photo(Path(photo))
+        with naming(str(photo)):
+            return read_photo(Path(photo))
     return np.ascontiguousarray(photo, np.uint8)
 
 
 def read_values(annotation: Picture) -> NDArray[Any]:
     """Return an annotation's values as they stand; raises `ShmError` as `read`."""
     if isinstance(annotation, str | Path):
-        return read_annotation(Path(annotation))
+        with naming(str(annotation)):
+            return read_annotation(Path(annotation))
     values = np.asarray(annotation)
     return values.astype(np.uint8) * np.uint8(255) if values.dtype == bool else values

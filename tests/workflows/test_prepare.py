@@ -138,3 +138,27 @@ def test_a_store_of_another_kind_is_refused_by_that(chain: Path) -> None:
     assert "holds composited samples: name another store" in told
     told = run("shm-data", "materialise", lazy, people, code=1).stderr
     assert "holds prepared samples: name another store" in told
+
+
+def test_a_store_in_which_nothing_was_accepted_is_in_nobody_s_way(
+    tmp_path: Path, there: Options
+) -> None:
+    """As a mistaken path leaves it: many photos without a mask, told in one line."""
+    raw, out = write_people(tmp_path / "raw", 8), tmp_path / "people.zarr"
+    told = run("shm-data", "prepare", raw / "images", out, "--size", 64, *there, code=1).stderr
+    (line,) = [each for each in told.splitlines() if "for one reason" in each]
+    assert line.startswith("  rejected 8 for one reason, ")
+    assert "'p0000.png', 'p0001.png', 'p0002.png' and 5 more (inspect lists them)" in line
+    assert "8 rejected, more than --max-rejects 0: mend these and run it again\n" in told
+    told = run("shm-data", "prepare", raw, out, "--size", 64, *there).stderr
+    assert "8 photos accepted, 0 rejected" in told
+    assert f"next: shm-data report {out} --corpus {raw}" in told
+
+
+def test_quiet_still_says_that_too_many_were_rejected(tmp_path: Path, there: Options) -> None:
+    raw = write_people(tmp_path / "raw", 3)
+    (raw / "masks" / "p0001.png").unlink()
+    words = ("shm-data", "prepare", raw, tmp_path / "people.zarr", "--size", 64, *there, "--quiet")
+    told = run(*words, code=1).stderr
+    assert told.startswith("1 rejected, more than --max-rejects 0")
+    assert told.count("\n") == 1

@@ -1,6 +1,7 @@
 """What commands say: with --quiet nothing but errors, with --json one object, else what is next."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
     write_backgrounds(folder / "backgrounds", 8)
     words = (folder / "photos", folder / "people.zarr", *SMALL, *there)
     done = run("shm-data", "prepare", *words, "--quiet", code=1)
-    assert (done.stdout, done.stderr) == ("", "")
+    assert done.stdout == ""
+    assert re.fullmatch(r"1 rejected, more than --max-rejects 0: [^\n]+\n", done.stderr)
     options = ("--backgrounds", folder / "backgrounds", "--lazy", *there)
     run("shm-data", "composite", folder / "people.zarr", folder / "lazy.zarr", *options, "-q")
     return folder

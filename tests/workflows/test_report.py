@@ -323,4 +323,7 @@ def test_what_can_not_be_shown_is_a_line(chain: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     told = run("shm-data", "report", chain / "people.zarr", *no_folder, code=1).stderr
     assert str(tmp_path / "file") in told
+    nowhere = ("--corpus", tmp_path / "nowhere")
+    told = run("shm-data", "report", chain / "people.zarr", *nowhere, *out, code=1).stderr
+    assert f"{tmp_path / 'nowhere'}: there is no such folder" in told
     assert not (tmp_path / "report.html").exists()

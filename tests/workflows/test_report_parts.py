@@ -68,7 +68,7 @@ def test_a_curve_of_many_steps_is_drawn_with_few_points() -> None:
     chart = Chart(title="", unit="", curves=(Curve(run=0, points=points),))
     assert chart.path(chart.curves[0]).count("L") < POINTS
     one = Chart(title="", unit="", curves=(Curve(run=0, points=((5, 1.0),)),), logarithmic=True)
-    assert one.path(one.curves[0]).startswith("M0.0 ")
+    assert one.path(one.curves[0]).startswith("M160.0 65.0")
 
 
 def test_what_is_no_number_is_no_point() -> None:

@@ -18,7 +18,7 @@ from shm.pipeline.placement import Extent, extent_of
 from shm.pipeline.ranges import range_words
 from shm.workflows.composite.backgrounds import cover_of, keep_backgrounds
 from shm.workflows.composite.images import make_images, need_of_images
-from shm.workflows.composite.sources import CompositeError, CompositeRun, Sources, gather
+from shm.workflows.composite.sources import CompositeError, CompositeRun, Sources, gather, reasons
 from shm.workflows.differences import Spelling
 from shm.workflows.engine import ClusterConfig, SharedCluster
 from shm.workflows.limits import require_room
@@ -84,6 +84,9 @@ def composite_store(
     elif run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
         largest = max(each.path.stat().st_size for each in sources.backgrounds)
     counts = sources.counts(run)
+    if sources.left_out:
+        used, why = len(sources.backgrounds), reasons(sources.left_out)
+        note(f"{used} backgrounds, {len(sources.left_out)} more left out ({why})")
     require_company(sources.records, run.recipe)
     slots = sum(counts.values())
     layout = {"form": form, "slots": slots, "canvas": sources.people.canvas}

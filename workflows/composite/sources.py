@@ -182,10 +182,10 @@ def _allowed(
     for slot, count in sources.counts(run).items():
         demand[records[slot]["split"]] += count
     if not own:
-        why = _reasons(sources.left_out) or "no photo there"
+        why = reasons(sources.left_out) or "no photo there"
         raise CompositeError(f"no background may be used ({why}): give others with --backgrounds")
     if run.protocol == "shm" and len(own) < demand.total():
-        why = _reasons(sources.left_out)
+        why = reasons(sources.left_out)
         raise CompositeError(
             f"{demand.total()} composites need a background each, but there are {len(own)}"
             f"{why and f' (left out: {why})'}: give more with --backgrounds"
@@ -207,7 +207,7 @@ def split_backgrounds(
     return assign_splits((b.id for b in backgrounds), shares, seed, "backgrounds")
 
 
-def _reasons(left_out: Sequence[Reject]) -> str:
+def reasons(left_out: Sequence[Reject]) -> str:
     """Return why backgrounds were left out, and how many for each reason, on one line."""
     reasons = Counter("the same file as another" if r.duplicate else r.reason for r in left_out)
     return "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common(4))

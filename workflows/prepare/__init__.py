@@ -170,5 +170,6 @@ def _making(corpus: Corpus, entries: Sequence[Entry], run: PrepareRun) -> Making
         create=lambda path: create_store(path, **layout, attributes=attributes | notes),
         reopen=lambda path: open_store(path, writable=True, incomplete=True),
         spellings=SPELLINGS,
+        is_empty=lambda store: next(store.samples(), None) is None,
         explain=lambda store: explain_entries(store, entries),
     )

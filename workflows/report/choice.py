@@ -50,11 +50,11 @@ class Choice:
     _drawn: list[Entry] = field(default_factory=list)
     _offered: int = 0
 
-    def offer(self, slot: int, record: Record) -> None:
-        """Look at one sample; no two have the same slot."""
-        self._offered += 1
+    def offer(self, slot: int, record: Record, *, ranked: bool = True) -> None:
+        """Look at one sample; no two have the same slot, and only `ranked` ones are extremes."""
+        self._offered += ranked
         quality = record["quality"].get("quality")
-        if quality is not None:
+        if ranked and quality is not None:
             _keep(self._worst, (-quality, -slot, record), max(1, self.count // EXTREMES))
             _keep(self._best, (quality, -slot, record), max(1, self.count // EXTREMES))
         lot = int.from_bytes(digest(self.seed, "report", record["id"])[:6], "big")

@@ -61,8 +61,9 @@ class Chart:
         (first, last), (low, high) = self.steps, map(self._scaled, self.values)
         places = []
         for step, value in _thinned(curve.points):
-            x = WIDTH * (step - first) / max(1, last - first)
-            y = HEIGHT * (1 - (self._scaled(value) - low) / ((high - low) or 1))
+            x = WIDTH * (step - first) / (last - first) if last > first else WIDTH / 2
+            share = (self._scaled(value) - low) / (high - low) if high > low else 0.5
+            y = HEIGHT * (1 - share)
             places.append(f"{x:.1f} {y:.1f}")
         dot = " l0 0" if len(places) == 1 else ""
         return f"M{' L'.join(places)}{dot}"

@@ -123,6 +123,7 @@ def report_runs(
         figures=_figures(summaries),
         changes=_changes(measured),
         measured_on=None if wanted.store is None else f"{wanted.store}, {wanted.split} split",
+        people=next((each.groups for each in summaries.values()), 0),
         images=next((each.images for each in summaries.values()), 0),
         worst={name: _worst(found) for name, found in measured.items()},
     )
@@ -229,11 +230,17 @@ def _provenance(run: Run) -> dict[str, str]:
     for store in found.stores:
         name = printable(str(store.get("name", "?")))
         facts[f"store {name}"] = ", ".join(
-            f"{key} {printable(str(value))}" for key, value in store.items() if key != "name"
+            f"{key} {_told(value)}" for key, value in store.items() if key != "name"
         )
     for net, began in found.start.items():
         facts[f"{net} began with"] = printable(", ".join(f"{k} {v}" for k, v in began.items()))
     return facts
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return printable(str(value))
 
 
 def _figures(summaries: Mapping[str, Summary]) -> dict[str, list[str]]:

@@ -78,6 +78,8 @@ def report_store(path: Location, out: Path, run: ReportRun) -> dict[str, Any]:
     ShmError
         There is no such store, it is damaged, or it has no sample.
     """
+    if run.corpus is not None and not run.corpus.is_dir():
+        raise ReportError(f"{run.corpus}: there is no such folder: give the one that was prepared")
     store = open_samples(path, incomplete=True)
     about = inspect_store(path, worst=0)
     with damaged_metadata(path):
@@ -135,9 +137,10 @@ def _choose(store: Samples, run: ReportRun, found: list[Histogram]) -> list[Show
     random = generator(run.seed, "report")
     order = random.permutation(store.slots)
     _, first = np.unique(column[order], return_index=True)
+    own = set(order[first].tolist())
     drawn = [*order[first].tolist(), *order[: run.samples].tolist()]
     for slot in dict.fromkeys(drawn):
-        choice.offer(slot, store.record(slot))
+        choice.offer(slot, store.record(slot), ranked=slot in own)
     return choice.chosen()
 
 

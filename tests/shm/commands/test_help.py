@@ -80,3 +80,10 @@ def test_commands_stand_by_topic_in_the_order_of_use_with_whole_sentences(group:
     assert places == sorted(places)
     assert names[0] in ("sample", "demo")
     assert "..." not in told.partition("\n")[2]
+
+
+def test_a_command_that_is_not_there_is_answered_with_the_one_that_is_meant() -> None:
+    for name, told in (("prepar", "Did you mean prepare?"), ("train", "That is: shm train.")):
+        found = CliRunner().invoke(data, [name])
+        assert found.exit_code == 2
+        assert told in found.output

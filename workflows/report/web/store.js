@@ -73,6 +73,7 @@ function save() {
   link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
   link.download = "marks.json";
   link.click();
+  at("tally").textContent += `; saved as ${link.download}`;
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
@@ -116,7 +117,8 @@ function arrange() {
     return sign * (Number(one.dataset[name] ?? 0) - Number(other.dataset[name] ?? 0));
   };
   sheet.append(...[...cards].sort(order));
-  at("count").textContent = `${shown().length} of ${cards.length}`;
+  const some = shown().length;
+  at("count").textContent = some ? `${some} of ${cards.length}` : `none of ${cards.length}: change the filters`;
 }
 
 // ------------------------------------------------------------------ one sample
