@@ -123,7 +123,7 @@ def run_block(block: Block, names: ModuleType, run: Callable[[str], str]) -> Non
         if block.file:
             Path(block.file).write_text(block.text)
         if block.language == "shell":
-            run(block.text)
+            assert "Traceback" not in run(block.text)
         elif block.language == "python" and not block.file:
             lines = "\n" * (block.line - 1) + block.text
             exec(compile(lines, str(block.page), "exec"), names.__dict__)  # noqa: S102

@@ -1,9 +1,10 @@
 """Prepared people and photos without people in, a store of composites out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from shm.datasets.backgrounds.choose import distinct_pictures
 from shm.datasets.backgrounds.keep import LARGEST, most_pixel_bytes
@@ -77,49 +78,23 @@ def composite_store(
         store, or the target was made with other options.
     """
     sources = gather(people, target, backgrounds, run, lists)
-    largest = LARGEST
-    if run.decoded:
-        cover = cover_of(run, sources.people)
-        largest = most_pixel_bytes(sources.backgrounds, cover, max_pixels=run.max_pixels)
-    elif run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
-        largest = max(each.path.stat().st_size for each in sources.backgrounds)
+    largest = longest_file(sources, run)
     counts = sources.counts(run)
     if sources.left_out:
         used, why = len(sources.backgrounds), reasons(sources.left_out)
         note(f"{used} backgrounds, {len(sources.left_out)} more left out ({why})")
     require_company(sources.records, run.recipe)
-    slots = sum(counts.values())
-    layout = {"form": form, "slots": slots, "canvas": sources.people.canvas}
-    identity = sources.people.identity()
-    attributes = {
-        "config": asdict(run),
-        "people": {"name": absolute(people).name, "identity": identity},
-        "inputs": sources.digest(),
-        "software": software_versions(),
-    }
-    notes = {"left_out": [asdict(reject) for reject in sources.left_out]}
-    making = Making(
-        command="shm-data composite",
-        wanted={"kind": "composited"} | layout | attributes,
-        create=lambda path: create_composites(
-            path,
-            form=form,
-            slots=slots,
-            people=sources.people,
-            backgrounds=len(sources.backgrounds),
-            longest_file=largest,
-            attributes=attributes | notes,
-        ),
-        reopen=lambda path: open_composites(path, writable=True, incomplete=True),
-        spellings=SPELLINGS,
+    slots, canvas = sum(counts.values()), sources.people.canvas
+    making = replace(
+        _making(sources, run, form, slots, largest),
         check=lambda store: require_room(
-            need_of_images(slots if form == "materialised" else 0, sources.people.canvas, store),
+            need_of_images(slots if form == "materialised" else 0, canvas, store),
             target,
             None if cluster.scheduler else cluster.workers,
             note,
         ),
-        explain=sources.explain,
     )
+    identity = making.wanted["people"]["identity"]
     with open_for_writing(target, making, overwrite=overwrite) as (store, ledger):
         if not store.attributes["complete"]:
             with SharedCluster(cluster) as shared:
@@ -133,6 +108,46 @@ def composite_store(
             ledger.add("end", accepted=store.slots, rejected=len(sources.left_out))
         rejected = tuple(map(reject_of, store.backgrounds.rejected()))
     return Outcome(store=target, accepted=store.slots, rejected=rejected)
+
+
+def longest_file(sources: Sources, run: CompositeRun) -> int:
+    """Return how many bytes a background may take in the store."""
+    if run.decoded:
+        cover = cover_of(run, sources.people)
+        return most_pixel_bytes(sources.backgrounds, cover, max_pixels=run.max_pixels)
+    if run.protocol == "composition-1k":  # every pixel counts: no file is encoded again
+        return max(each.path.stat().st_size for each in sources.backgrounds)
+    return LARGEST
+
+
+def _making(
+    sources: Sources, run: CompositeRun, form: Form, slots: int, largest: int
+) -> Making[CompositeStore]:
+    layout: dict[str, Any] = {"form": form, "slots": slots, "canvas": sources.people.canvas}
+    people = sources.people
+    attributes = {
+        "config": asdict(run),
+        "people": {"name": absolute(people.path).name, "identity": people.identity()},
+        "inputs": sources.digest(),
+        "software": software_versions(),
+    }
+    notes = {"left_out": [asdict(reject) for reject in sources.left_out]}
+    return Making(
+        command="shm-data composite",
+        wanted={"kind": "composited"} | layout | attributes,
+        create=lambda path: create_composites(
+            path,
+            form=form,
+            slots=slots,
+            people=people,
+            backgrounds=len(sources.backgrounds),
+            longest_file=largest,
+            attributes=attributes | notes,
+        ),
+        reopen=lambda path: open_composites(path, writable=True, incomplete=True),
+        spellings=SPELLINGS,
+        explain=sources.explain,
+    )
 
 
 def require_unchanged(source: Store, identity: str) -> None:

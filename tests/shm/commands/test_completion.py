@@ -51,7 +51,7 @@ def test_bash_completes_commands_options_choices_and_paths(bash: Terminal) -> No
     ):
         bash.shown = ""
         bash.type(typed + "\t")
-        bash.until(completed)
+        assert completed in bash.until(completed)
         bash.type("\x15")  # Ctrl-U: the line is empty again
 
 
