@@ -10,6 +10,7 @@ import torch
 from benchmarks.common.four_pngs import PARTS, read_four_pngs, write_four_pngs
 from benchmarks.common.photos import parts
 from benchmarks.common.simulated import Scale, write_lazy_store, write_people, write_recipes
+from benchmarks.common.ways import trimap_around
 from benchmarks.composite import COLUMNS, compared, figures
 from benchmarks.order import same_shard
 from benchmarks.peers.contender import CONTENDERS, Loading, missing
@@ -24,7 +25,6 @@ from benchmarks.refine import (
     against_peers,
     hairiest_window,
     summary,
-    trimap_around,
 )
 from benchmarks.streaming import rows_of
 from shm.datasets.composites.store import open_composites

@@ -16,6 +16,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from shm.datasets.composites.describe import describe
 from shm.datasets.composites.recipe import COLUMNS, NOBODY, Recipe
 from shm.datasets.composites.render import FIELDS, Renderer, composite_id
 from shm.datasets.composites.table import RECIPE_ROWS, RecipeTable, create_table
@@ -375,26 +376,7 @@ class CompositeStore:
             yield self._renderer.id_of(recipe), stored
 
     def _described(self, recipe: Recipe) -> Record:
-        """Return the record of a composite: whose it is, what is behind it, how it was made."""
-        person, scene = (
-            self._renderer.person(recipe.foreground),
-            self._renderer.scene(recipe.background),
-        )
-        record: Record = {
-            "id": self._renderer.id_of(recipe),
-            "source": person["source"],
-            "group": person["group"],
-            "split": person["split"],
-            "size": person["size"],
-            "foreground": {"slot": recipe.foreground, **_origin(person)},
-            "background": {"slot": recipe.background, "split": scene["split"], **_origin(scene)},
-            "recipe": recipe.flat(),
-            "quality": person.get("quality", {}),
-        }
-        if recipe.second != NOBODY:
-            behind = self._renderer.person(recipe.second)
-            record["second"] = {"slot": recipe.second, **_origin(behind)}
-        return record
+        return describe(recipe, self._renderer.person, self._renderer.scene)
 
     # ---------------------------------------------------------------- checking
 
@@ -420,8 +402,3 @@ class CompositeStore:
     def bytes_on_disk(self) -> int | None:
         """Return the size of all files of the store; None where they can't be listed."""
         return self._storage.total_bytes()
-
-
-def _origin(record: Record) -> dict[str, Any]:
-    names = ("id", "source", "sha256", "licence")
-    return {name: record[name] for name in names if name in record}
