@@ -22,6 +22,7 @@ from shm.datasets.storage.remote import RemoteStorage
 from tests.datasets.storage.conftest import Put
 from tests.datasets.storage.readers import KEYS, content_of, folder_bytes, read_epochs
 from tests.datasets.storage.servers import Fault, Proxy
+from tests.datasets.streaming.processes import until
 
 BLOCK = 4096 - 16  # with its header, what a disk counts in
 CONTENT = np.random.default_rng(0).bytes(3000)
@@ -208,9 +209,9 @@ def test_a_killed_process_leaves_nothing_that_harms(source: Path, tmp_path: Path
     storage = CachedStorage(LocalStorage(source), small, "token")
     process = context.Process(target=read_epochs, args=(storage, 10**6, 0))
     process.start()
-    while not blocks_of(small.folder):
-        time.sleep(0.01)
+    until(lambda: bool(blocks_of(small.folder)) or not process.is_alive())
     time.sleep(0.1)
+    assert process.is_alive()
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join(10)
