@@ -9,10 +9,10 @@ from shm.datasets.duplicates import Watch, without_duplicates
 from shm.datasets.ids import file_name
 from shm.datasets.image import MAX_PIXELS
 from shm.datasets.layouts import LAYOUTS, roles
-from shm.datasets.pairs import Corpus, CorpusError, Found, Pair, Reject
+from shm.datasets.pairs import Corpus, CorpusError, Found, LayoutError, Pair, Reject
 from shm.datasets.tree import Tree, list_tree, stem_of, suffix_of, summarise
 
-__all__ = ["Corpus", "CorpusError", "Pair", "Reject", "open_corpus"]
+__all__ = ["Corpus", "CorpusError", "LayoutError", "Pair", "Reject", "open_corpus"]
 
 _CONTROLS = (*range(32), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 """Letters that end lines, drive terminals, or turn the direction of the text around them."""
@@ -51,6 +51,8 @@ def open_corpus(
         There is no such folder or layout, or nothing in it that the layout expects.
     ManifestError
         The manifest itself is wrong, as opposed to one of its rows.
+    LayoutError
+        The layout says nothing of some of the images.
     """
     if layout != "auto" and layout not in LAYOUTS:
         known = ", ".join(["auto", *LAYOUTS])
@@ -59,6 +61,7 @@ def open_corpus(
     name, found = _find(tree, layout)
     if not found.pairs and not found.rejects:
         raise CorpusError(_nothing_found(root, tree, layout))
+    _require_all_told(name, found, tree)
     kept, doubles = without_duplicates(tree.root, found.pairs, max_pixels=max_pixels, watch=watch)
     pairs = _named(kept)
     return Corpus(
@@ -85,6 +88,19 @@ def _explains_less(name: str, found: Found, tree: Tree) -> bool:
         return False
     plain = LAYOUTS["folder"].find(tree)
     return plain is not None and len(plain.pairs) > len(found.pairs)
+
+
+def _require_all_told(name: str, found: Found, tree: Tree) -> None:
+    """Raise `LayoutError` where a layout drops images silently."""
+    told = {file for pair in found.pairs for file in pair.files}
+    told |= {reject.source for reject in found.rejects} | {*found.left_alone}
+    forgotten = [image for image in tree.images if image not in told]
+    if forgotten:
+        raise LayoutError(
+            f"{tree.root}: the layout {name!r} says nothing of {len(forgotten)} of "
+            f"{len(tree.images)} images, the first {forgotten[0]!r}: have it put each into a pair, "
+            "a reject or left_alone"
+        )
 
 
 def _nothing_found(root: Path, tree: Tree, layout: str) -> str:

@@ -10,6 +10,10 @@ class CorpusError(ShmError, FileNotFoundError):
     """A corpus is missing, or holds nothing that the layout expects."""
 
 
+class LayoutError(ShmError, ValueError):
+    """A layout forgets images: each belongs into a pair, a reject, or what is left alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """A photo with at least one annotation; all paths are POSIX, relative to the corpus.

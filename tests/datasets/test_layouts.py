@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shm.datasets.corpus import CorpusError, Pair, open_corpus
-from shm.datasets.layouts import LAYOUTS
+from shm.datasets.corpus import CorpusError, LayoutError, Pair, open_corpus
+from shm.datasets.layouts import LAYOUTS, Layout
+from shm.datasets.pairs import Found
 from tests.datasets.raw_corpora import accounted, by_id, cutout, mask, matte, photo, reasons, write
 
 
@@ -300,6 +301,18 @@ def test_layouts_are_tried_from_the_most_particular(tmp_path: Path) -> None:
     assert list(LAYOUTS) == ["manifest", "aisegment", "adobe", "p3m", "rgba", "folder"]
     write(tmp_path, {"images/a.jpg": photo(0), "masks/a.png": mask()})
     assert open_corpus(tmp_path, "folder") == open_corpus(tmp_path)
+
+
+def test_a_layout_that_forgets_images_is_refused_with_the_first_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = ["images/a.jpg", "masks/a.png", "images/b.jpg", "masks/b.png", "c.jpg"]
+    write(tmp_path, dict.fromkeys(files, mask()))
+    pair = Pair(image="images/a.jpg", mask="masks/a.png")
+    forgetful = Layout(lambda _: Found(pairs=(pair,), left_alone=("c.jpg",)), "images")
+    monkeypatch.setitem(LAYOUTS, "mine", forgetful)
+    with pytest.raises(LayoutError, match=r"'mine' says nothing of 2 of 5 images.*images/b\.jpg"):
+        open_corpus(tmp_path, "mine")
 
 
 @settings(max_examples=60, deadline=None)
