@@ -69,6 +69,30 @@ their masks and from broken ones; reported on the other twelve.
 """
 
 
+MEANINGS = {
+    "quality": "0 to 1: high where nothing speaks against the alpha",
+    "softness": "share of the photo that is half transparent",
+    "unsupported": "share of the outline across which the photo's colours do not change",
+    "off_mask": "difference from the mask away from its edge, a pixel of the mask",
+    "residual": "share of the unknown region's colours that F and B do not explain",
+    "framed": "how much more of the photo's frame than of the photo the subject covers",
+    "subject": "mean alpha",
+    "brightness": "mean luma of the photo, 0 to 1",
+    "undecided": "share of the unknown pixels whose alpha is between 0.1 and 0.9",
+    "islands": "opaque regions beyond the largest",
+    "holes": "transparent regions that the subject encloses",
+    "mask_difference": "mean difference between alpha and mask",
+    "spread": "how far the estimates of alpha differ, a pixel of the subject",
+    "background": "share of the trimap that is certain background",
+    "unknown": "share of the trimap that is unknown",
+    "foreground": "share of the trimap that is certain foreground",
+    "band_mean": "half the width of the unknown band, pixels",
+    "band_max": "the same, where it is widest",
+    "bands": "connected unknown regions",
+}
+"""What each figure of `measure_quality` says, as a few words for people, in the order to read."""
+
+
 class QualityError(ShmError, ValueError):
     """A sample's quality lies below the bound."""
 

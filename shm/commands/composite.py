@@ -17,6 +17,7 @@ from shm.commands.options import (
     STORE,
     TARGET,
     Parse,
+    WholeRange,
 )
 from shm.commands.speech import say, tell_outcome
 from shm.commands.topics import TopicCommand, topic
@@ -74,14 +75,14 @@ COMPOSITES = topic(
     click.option(
         "--per-foreground",
         metavar="COUNT",
-        type=click.IntRange(1, 10_000),
+        type=WholeRange(1, 10_000),
         default=10,
         help="Composites made of each person.",
     ),
     click.option(
         "--people-per-composite",
         metavar="COUNT",
-        type=click.IntRange(1, 2),
+        type=WholeRange(1, 2),
         default=1,
         help="With 2, another person of the same split stands behind each.",
     ),
@@ -96,10 +97,27 @@ COMPOSITES = topic(
 )
 LIKENESS = topic(
     "Likeness to photographs (a number, or LOW,HIGH to draw between for each composite)",
-    click.option("--match-colours", type=RANGE, default="0", help="How far, 0 to 1."),
-    click.option("--blur", type=RANGE, default="0", help="Of the background, sigma in pixels."),
-    click.option("--noise", type=RANGE, default="0", help="Sigma in levels of 255."),
-    click.option("--jpeg", type=RANGE, default="0", help="Quality, 1 to 100; 0 leaves it out."),
+    click.option(
+        "--match-colours",
+        type=RANGE,
+        default="0",
+        help="How far the person takes on the background's colours, 0 to 1.",
+    ),
+    click.option(
+        "--blur", type=RANGE, default="0", help="Blur of the background, sigma in pixels."
+    ),
+    click.option(
+        "--noise",
+        type=RANGE,
+        default="0",
+        help="Grain over the whole composite, sigma in levels of 255.",
+    ),
+    click.option(
+        "--jpeg",
+        type=RANGE,
+        default="0",
+        help="Traces of a JPEG of this quality, 1 to 100; 0: none.",
+    ),
     click.option(
         "--linear", is_flag=True, help="Mix colours in linear light, not in the photos' gamma."
     ),

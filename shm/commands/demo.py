@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, OUTPUT
+from shm.commands.options import ANY_PATH, OUTPUT, WholeRange
 from shm.commands.speech import print_json, say, say_next, tell
 
 
 @click.command(short_help="Run the whole chain on generated people.")
 @click.argument("folder", type=ANY_PATH, default="demo")
 @click.option(
-    "--people", metavar="COUNT", type=click.IntRange(8, 500), default=96, help="How many portraits."
+    "--people", metavar="COUNT", type=WholeRange(8, 500), default=96, help="How many portraits."
 )
 @OUTPUT
 def command(folder: Path, people: int, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from shm.commands.options import (
     NONE,
     OUTPUT,
     Offer,
+    WholeRange,
     read_store,
 )
 from shm.commands.speech import complain, print_json, say, say_next
@@ -52,7 +53,7 @@ MEASURED = topic(
     click.option(
         "--max-side",
         metavar="PIXELS",
-        type=click.IntRange(min=32),
+        type=WholeRange(min=32),
         show_default="the preset's",
         help="Longer side at which to predict, pixels.",
     ),
@@ -124,7 +125,7 @@ RESULTS = topic(
     click.option(
         "--worst",
         metavar="COUNT",
-        type=click.IntRange(1, 200),
+        type=WholeRange(1, 200),
         default=8,
         help="How many images the sheet has.",
     ),

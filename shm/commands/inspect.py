@@ -5,11 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import OUTPUT, STORE
+from shm.commands.options import OUTPUT, STORE, WholeRange
 from shm.commands.speech import print_json, say, say_next, tell, written_out
 
 MOST_EVENTS = 8
 """Events of a store's history that are listed, the latest ones."""
+
+UNTOLD = ("at", "event", "software", "void")
+"""What the lines of a history have that is not told as the others are, or not at all."""
+
+MOST_NAMED = 3
+"""Names of a list in a line of the history."""
 
 MOST_REJECTS = 50
 """Rejects that are listed one by one; ``--json`` has them all."""
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--worst",
     metavar="COUNT",
-    type=click.IntRange(min=0),
+    type=WholeRange(min=0),
     default=10,
     help="How many samples to list by the quality of their alpha, the lowest first.",
 )
@@ -84,7 +90,7 @@ def lines(described: dict[str, Any]) -> list[str]:
         f"  canvas     {described['canvas']} × {described['canvas']} pixels",
         f"  bytes      {size} in {described['shards']} shards, {per_sample} a sample",
     ]
-    text += [f"  {name:<22} {value} (mean)" for name, value in described["quality"].items()]
+    text += quality_lines(described["quality"])
     text += ["  made with"]
     text += [f"    {name} = {value}" for name, value in flatten(described["config"])]
     text += history_lines(described["history"])
@@ -97,17 +103,35 @@ def lines(described: dict[str, Any]) -> list[str]:
     return text + rejects(described["rejected"])
 
 
+def quality_lines(means: dict[str, float]) -> list[str]:
+    """Return the mean of each figure a line each, with what it says."""
+    from shm.pipeline.quality import MEANINGS
+
+    names = [*(name for name in MEANINGS if name in means), *sorted(means.keys() - MEANINGS)]
+    return (["  figures, their means"] if means else []) + [
+        f"    {name:<16} {means[name]:<8g} {MEANINGS.get(name, '')}".rstrip() for name in names
+    ]
+
+
 def history_lines(history: list[dict[str, Any]]) -> list[str]:
     """Return the last things that were done to a store a line each."""
     text = ["  history"] if history else []
     for line in history[-MOST_EVENTS:]:
-        facts = {name: line[name] for name in line if name not in ("at", "event", "software")}
-        told = ", ".join(f"{name} {value}" for name, value in facts.items())
+        facts = {name: line[name] for name in line if name not in UNTOLD}
+        told = ", ".join(f"{name} {in_short(value)}" for name, value in facts.items())
         software = line.get("software")
         version = software.get("shm-matting") if isinstance(software, dict) else None
         by = f", shm {version}" if version else ""
         text.append(f"    {line['at']}  {line['event']:<8} {told}{by}")
     return text
+
+
+def in_short(value: object) -> str:
+    """Return what a line of the history holds as words; of a list the first few."""
+    if not isinstance(value, list):
+        return str(value)
+    more = f" and {len(value) - MOST_NAMED} more" if len(value) > MOST_NAMED else ""
+    return ", ".join(map(str, value[:MOST_NAMED])) + more
 
 
 def worst_lines(worst: list[dict[str, Any]]) -> list[str]:

@@ -77,8 +77,16 @@ class LocalPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class WholeRange(click.IntRange):
+    """A range of whole numbers, called so where something else was given."""
+
+    name = "whole number"
+
+
 class FiniteRange(click.FloatRange):
     """A range of numbers in which neither NaN nor infinity lies."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
         """Read a number."""
@@ -147,7 +155,7 @@ DEVICE = click.option(
     help="cpu, cuda (or cuda:1, …), mps, or auto: the best that is there.",
 )
 SEED = click.option(
-    "--seed", metavar="NUMBER", type=click.IntRange(min=0), default=0, help="Seed of every choice."
+    "--seed", metavar="NUMBER", type=WholeRange(min=0), default=0, help="Seed of every choice."
 )
 OVERWRITE = click.option(
     "--overwrite", is_flag=True, help="Delete the store that stands there, and make it anew."
@@ -155,14 +163,14 @@ OVERWRITE = click.option(
 MAX_REJECTS = click.option(
     "--max-rejects",
     metavar="COUNT",
-    type=click.IntRange(min=0),
+    type=WholeRange(min=0),
     default=0,
     help="Inputs that may be rejected: exit with code 1 where more are.",
 )
 MAX_MEGAPIXELS = click.option(
     "--max-megapixels",
     metavar="MEGAPIXELS",
-    type=click.IntRange(1, 10_000),
+    type=WholeRange(1, 10_000),
     default=100,
     help="Refuse photos of more megapixels unread: a decompression bomb would fill the memory.",
 )
@@ -208,7 +216,7 @@ CLUSTER = topic(
     click.option(
         "--workers",
         metavar="COUNT",
-        type=click.IntRange(min=1),
+        type=WholeRange(min=1),
         default=cores,
         show_default="one a core",
         help="Processes on this machine.",

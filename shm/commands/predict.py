@@ -15,6 +15,7 @@ from shm.commands.options import (
     OUTPUT,
     FiniteRange,
     Offer,
+    WholeRange,
 )
 from shm.commands.speech import print_json, say
 from shm.commands.topics import TopicCommand, topic
@@ -42,9 +43,16 @@ RESULTS = topic(
         show_default=NONE,
         help="Composite on this photo, each photo of this folder, or this colour; may be repeated.",
     ),
-    click.option("--trimap", "show_trimap", is_flag=True, help="What T-Net sees."),
     click.option(
-        "--raw-alpha", is_flag=True, help="M-Net's answer, before the trimap overrules it."
+        "--trimap",
+        "show_trimap",
+        is_flag=True,
+        help="The trimap that T-Net makes of the photo, or that --trimaps gives.",
+    ),
+    click.option(
+        "--raw-alpha",
+        is_flag=True,
+        help="M-Net's alpha as it is, before certain regions of the trimap overrule it.",
     ),
     click.option("--depth", type=click.Choice(["8", "16"]), default="8", help="Bits of an alpha."),
     click.option("--overwrite", is_flag=True, help="Make finished results anew."),
@@ -60,7 +68,7 @@ HOW = topic(
     click.option(
         "--max-side",
         metavar="PIXELS",
-        type=click.IntRange(min=32),
+        type=WholeRange(min=32),
         show_default="the preset's",
         help="Longer side at which nets see a photo, pixels.",
     ),
@@ -73,9 +81,9 @@ HOW = topic(
     click.option(
         "--tile",
         metavar="PIXELS",
-        type=click.IntRange(min=64),
+        type=WholeRange(min=64),
         default=1024,
-        help="Side of tiles, pixels.",
+        help="With --mode tiles: side of a tile, pixels; a quarter of it overlaps the next.",
     ),
     click.option(
         "--trimaps",
@@ -121,7 +129,7 @@ CAMERA = topic(
     click.option(
         "--port",
         metavar="NUMBER",
-        type=click.IntRange(0, 65535),
+        type=WholeRange(0, 65535),
         default=8400,
         help="Port of the page; 0: any free one.",
     ),
@@ -138,7 +146,7 @@ MACHINE = topic(
     click.option(
         "--batch",
         metavar="COUNT",
-        type=click.IntRange(1, 256),
+        type=WholeRange(1, 256),
         default=1,
         help="Photos of one size, or frames, at once.",
     ),

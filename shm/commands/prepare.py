@@ -18,6 +18,7 @@ from shm.commands.options import (
     TARGET,
     FiniteRange,
     Parse,
+    WholeRange,
 )
 from shm.commands.speech import say, tell_outcome
 from shm.commands.topics import TopicCommand, topic
@@ -57,7 +58,7 @@ SAMPLE = topic(
     click.option(
         "--size",
         metavar="PIXELS",
-        type=click.IntRange(32, 20_000),
+        type=WholeRange(32, 20_000),
         default=800,
         help="Longer side of a sample, pixels; smaller photos are not enlarged, and keep every "
         "pixel.",
@@ -108,14 +109,14 @@ TRIMAP = topic(
     click.option(
         "--iterations",
         metavar="TIMES",
-        type=click.IntRange(1, 100),
+        type=WholeRange(1, 100),
         default=1,
         help="How many times erosion and dilation are repeated.",
     ),
     click.option(
         "--tolerance",
         metavar="LEVELS",
-        type=click.IntRange(0, 12),
+        type=WholeRange(0, 12),
         default=2,
         help="A matte's values so few levels (of 255) from 0 and 255 count as these.",
     ),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange
+from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange, WholeRange
 from shm.commands.speech import print_json, say
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--samples",
     metavar="COUNT",
-    type=click.IntRange(1, 5000),
+    type=WholeRange(1, 5000),
     default=200,
     help="Samples to show: a quarter the worst, a quarter the best, the others drawn at random.",
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE
+from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, WholeRange
 from shm.commands.speech import print_json, say
 
 
@@ -29,7 +29,7 @@ from shm.commands.speech import print_json, say
 @click.option(
     "--worst",
     metavar="COUNT",
-    type=click.IntRange(0, 50),
+    type=WholeRange(0, 50),
     default=8,
     help="Predictions of each run to show.",
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from shm.commands.options import ANY_PATH, CLUSTER, OUTPUT, SEED
+from shm.commands.options import ANY_PATH, CLUSTER, OUTPUT, SEED, WholeRange
 from shm.commands.speech import print_json, say, say_next
 
 
@@ -13,14 +13,14 @@ from shm.commands.speech import print_json, say, say_next
 @click.option(
     "--people",
     metavar="COUNT",
-    type=click.IntRange(1, 9999),
+    type=WholeRange(1, 9999),
     default=24,
     help="How many portraits.",
 )
 @click.option(
     "--size",
     metavar="PIXELS",
-    type=click.IntRange(64, 4096),
+    type=WholeRange(64, 4096),
     default=512,
     help="Longer side, pixels.",
 )

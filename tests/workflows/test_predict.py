@@ -164,7 +164,10 @@ def test_results_of_other_settings_are_not_mixed(photos: Path, tmp_path: Path) -
     run(*NETS, photos, "-o", out, "--max-side", 64)
     for options, changed in (
         (("--max-side", 32), "--max-side 64, now 32"),
-        (("--max-side", 64, "--cutout"), "were made with other results: add --overwrite"),
+        (
+            ("--max-side", 64, "--cutout"),
+            "made with results alpha, now cutout: add",
+        ),
         (("--max-side", 64, "--mode", "tiles"), "--mode whole, now tiles"),
     ):
         told = run(*NETS, photos, "-o", out, *options, code=1).stderr

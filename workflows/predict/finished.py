@@ -13,6 +13,9 @@ from shm.workflows.predict.sources import PredictError
 FILE = ".shm-predict.jsonl"
 """In the results' folder: a line that says what they are made with, then one for each source."""
 
+LONGEST = 60
+"""Letters up to which the value of an option is told."""
+
 
 class Finished:
     """What was made in a folder, from which files, and with which settings.
@@ -156,7 +159,14 @@ def _states(paths: Iterable[Path]) -> list[list[int] | None]:
 
 
 def _told(name: str, before: object, now: object) -> str:
-    """Say what has changed; what is longer than a word is named only."""
-    if all(isinstance(each, str | int | float) and len(str(each)) <= 40 for each in (before, now)):
-        return f"{name} {before}, now {now}"
-    return f"other {name}"
+    """Say what has changed; what takes more than a few words is named only."""
+    earlier, later = _words(before), _words(now)
+    if earlier == later or max(len(earlier), len(later)) > LONGEST:
+        return f"other {name}"
+    return f"{name} {earlier}, now {later}"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(_words, value)) or "none"
+    return "none" if value is None else str(value)
