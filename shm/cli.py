@@ -89,6 +89,13 @@ class LazyGroup(click.Group):
         except click.ClickException as error:
             raise refused(error) from error
 
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401
+        """Run the program; Ctrl-C while the shell asks for completions is no error."""
+        try:
+            return super().main(*args, **extra)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; what the user can mend becomes one line and exit code 1."""
         try:
@@ -103,8 +110,10 @@ class LazyGroup(click.Group):
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             cure = ": free some space, then run the same command to carry on" if full else ""
             raise refused(click.ClickException(one_line(error) + cure)) from error
-        except KeyboardInterrupt:
-            click.echo("\ninterrupted: run the same command to carry on", err=True)
+        except KeyboardInterrupt as stop:
+            where = one_line(stop)
+            told = f"interrupted {where}".rstrip()
+            click.echo(f"\n{told}: run the same command to carry on", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
 
 

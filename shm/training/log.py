@@ -140,11 +140,13 @@ class Waits:
         self.spent += spent
 
     def __str__(self) -> str:
-        told = f"waited {self.first:.2f} s for the first batch"
+        told = f"waited for data: {self.first:.2f} s for the first batch"
         if self.steps < 1:
             return told
         each, share = self.waited / self.steps * 1000, self.waited / self.spent
-        return f"{told}, then {self.waited:.2f} s in all, {each:.1f} ms a step ({share:.1%})"
+        return (
+            f"{told}, {self.waited:.2f} s for all others ({each:.1f} ms a step, {share:.1%} of it)"
+        )
 
 
 def _numbers(record: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:

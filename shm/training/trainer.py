@@ -108,12 +108,16 @@ class Trainer:
             mattes=self.take.objective.reads_alpha,
             layout=LAYOUT if self.loop.channels_last else torch.contiguous_format,
         )
-        with prefetched(batches(self.step), self.take.device, ready) as stream:
-            while not self.finished:
-                losses = self._next_step(stream)
-                self._tell(log)
-                self._after_step(validation, log)
-                on_step(self.step, losses)
+        try:
+            with prefetched(batches(self.step), self.take.device, ready) as stream:
+                while not self.finished:
+                    losses = self._next_step(stream)
+                    self._tell(log)
+                    self._after_step(validation, log)
+                    on_step(self.step, losses)
+        except KeyboardInterrupt as stop:
+            told = f"after step {self.step} of {self.phase}; {self._last_kept()}"
+            raise KeyboardInterrupt(told) from stop
 
     def _next_step(self, stream: Iterator[Batch]) -> dict[str, float]:
         asked = time.perf_counter()
@@ -140,12 +144,17 @@ class Trainer:
         return adam.learning_rate * share * self.progress.share(adam.schedule)
 
     def _told(self, error: NotFiniteError) -> str:
-        last = last_metadata(self.checkpoints.folder)
-        good = f"the last checkpoint is of step {last.step}" if last else "there is none yet"
         return (
-            f"{self.phase}: {error} at step {self.step + 1}, on {', '.join(error.ids)}; {good} "
-            f"({self.checkpoints.folder}): look at these samples, or lower the learning rate"
+            f"{self.phase}: {error} at step {self.step + 1}, on {', '.join(error.ids)}; "
+            f"{self._last_kept()} ({self.checkpoints.folder}): look at these samples, or lower "
+            "the learning rate"
         )
+
+    def _last_kept(self) -> str:
+        last = last_metadata(self.checkpoints.folder)
+        if last is not None:
+            return f"the last checkpoint is of step {last.step}"
+        return f"there is no checkpoint yet, they come every {self.loop.checkpoint_every} steps"
 
     def _tell(self, log: TrainingLog | None) -> None:
         if self._due(self.loop.log_every):

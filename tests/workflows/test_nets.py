@@ -1,6 +1,7 @@
 """train, evaluate and predict, as processes on a store of small composites."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -36,10 +37,10 @@ def losses(run_folder: Path, phase: str) -> list[dict[str, object]]:
 
 
 def stop_when(words: tuple[object, ...], sign: Path, number: signal.Signals) -> Command:
-    """Start a command, send it a signal once `sign` exists, and return it."""
+    """Start a command, send it a signal once something is in the file `sign`, and return it."""
     process = forks().start(words)
     give_up = time.monotonic() + 120
-    while not sign.exists():
+    while not (sign.exists() and sign.stat().st_size):
         assert process.poll() is None, process.wait().stderr
         assert time.monotonic() < give_up
         time.sleep(0.002)
@@ -228,10 +229,25 @@ def test_a_checkpoint_that_is_none_is_one_line(folder: Path, tmp_path: Path) -> 
         assert len(told.strip().splitlines()) == 1
 
 
+def test_ctrl_c_before_the_first_checkpoint_says_that_there_is_none(folder: Path) -> None:
+    often = ("--checkpoint-every", 300)
+    words = train(folder, "early", "--phase", "tnet", "--steps", 400, *often)
+    log = folder / "early" / "tnet" / "log.jsonl"
+    stopped = stop_when(words, log, signal.SIGINT).wait()
+    assert stopped.returncode == 130
+    told = "there is no checkpoint yet, they come every 300 steps: run the same command"
+    assert told in stopped.stderr
+
+
 def test_ctrl_c_stops_in_a_line_and_training_goes_on_after(folder: Path) -> None:
     words = train(folder, "stopped", "--phase", "tnet", "--steps", 400, "--workers", 1)
     there = folder / "stopped" / "tnet"
     stopped = stop_when(words, there / "last.json", signal.SIGINT).wait()
     assert stopped.returncode == 130
     assert "Traceback" not in stopped.stderr
-    assert "carry on" in stopped.stderr
+    assert re.search(
+        r"^interrupted after step \d+ of tnet; the last checkpoint is of step \d+: "
+        r"run the same command to carry on$",
+        stopped.stderr,
+        re.MULTILINE,
+    )

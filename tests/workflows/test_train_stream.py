@@ -71,7 +71,8 @@ def local(folder: Path) -> Path:
 def test_training_says_how_long_it_waited_for_data(local: Path) -> None:
     said = (local.parent / "said").read_text()
     waited = (
-        r"tnet: waited (\S+) s for the first batch, then (\S+) s in all, (\S+) ms a step \((\S+)%\)"
+        r"tnet: waited for data: (\S+) s for the first batch, (\S+) s for all others "
+        r"\((\S+) ms a step, (\S+)% of it\)"
     )
     found = re.search(waited, said)
     assert found

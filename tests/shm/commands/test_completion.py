@@ -74,3 +74,16 @@ shm(prog_name="shm")
     variables = {"_SHM_COMPLETE": "bash_complete", "COMP_WORDS": words}
     count = str(len(words.split(" ")) - 1)
     assert in_file(code(asked), **variables, COMP_CWORD=count) == "[]\n"
+
+
+INTERRUPTED = """
+import os, signal
+from click.shell_completion import BashComplete
+from shm.cli import shm
+BashComplete.get_completion_args = lambda self: os.kill(os.getpid(), signal.SIGINT)
+shm(prog_name="shm")
+"""
+
+
+def test_ctrl_c_while_the_shell_asks_for_completions_says_nothing() -> None:
+    assert in_file(code(INTERRUPTED), _SHM_COMPLETE="bash_complete") == ""
