@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from shm.pipeline.errors import ShmError
 from shm.workflows.software import describe_versions, software_versions
+from shm.workflows.steps import Step, hearing, telling
 
 Job = TypeVar("Job")
 Report = TypeVar("Report")
@@ -112,13 +113,15 @@ def run_tasks(
     *,
     first: Callable[[], None] | None = None,
     ready: Callable[[], None] | None = None,
+    hear: Callable[[Step], None] = lambda _: None,
 ) -> Iterator[Report]:
     """Run the task on every job and yield the reports as they come, in any order.
 
     Only a few jobs a worker are in flight at a time, so neither the scheduler nor this process
     grows with the corpus. `first` is called on each worker that is there before any job: for what
     is slow the first time, like compiling; a worker that joins later has to do it in its first
-    job. `ready` is called here when they are.
+    job. `ready` is called here when they are, and `hear` with what tasks `tell` while they run: in
+    the order of each, and where a worker died, once more from the start.
 
     Raises
     ------
@@ -128,43 +131,51 @@ def run_tasks(
         What a task raised.
     """
     waiting = iter(jobs)
-    checked = partial(_with_own_versions, task, software_versions())
-    with connect(cluster) as client, _told_in_a_line(client):
+    news = SimpleQueue[Any]()
+    with (
+        connect(cluster) as client,
+        _told_in_a_line(client),
+        hearing(client, news.put) as run,
+    ):
+        checked = partial(_with_own_versions, task, software_versions(), run)
         _require_versions(client)
         if first is not None:
             _call_first(client, first)
         if ready is not None:
             ready()
-        room, ended = _Room(client), SimpleQueue[Any]()
+        room = _Room(client)
         running: set[Any] = set()
         submitted = 0
         while True:
             # One comes for each that ended, and more where a worker has joined.
             for job in islice(waiting, max(0, room.jobs() - len(running))):
                 running.add(future := client.submit(checked, job, pure=False))
-                future.add_done_callback(ended.put)
+                future.add_done_callback(news.put)
                 submitted += 1
                 if submitted % FORGET_EVERY == 0:
                     _forget_submissions(client)
             if not running:
                 return
-            done = _next_ended(ended, room)
+            done = _next_ended(news, room, hear)
             running.difference_update(done)
             reports: list[Report] = client.gather(done)
             yield from reports
 
 
-def _next_ended(ended: "SimpleQueue[Any]", room: "_Room") -> list[Any]:
+def _next_ended(news: "SimpleQueue[Any]", room: "_Room", hear: Callable[[Step], None]) -> list[Any]:
     """Wait for a future that ends, and for workers no longer than `ALONE`; return all that have."""
-    while True:
+    done: list[Any] = []
+    while not done or not news.empty():
         try:
-            done = [ended.get(timeout=LOOK_EVERY)]
+            told = news.get(timeout=LOOK_EVERY)
         except Empty:
             room.require_workers()
             continue
-        while not ended.empty():
-            done.append(ended.get())
-        return done
+        if isinstance(told, tuple):
+            hear(told)
+        else:
+            done.append(told)
+    return done
 
 
 def _forget_submissions(client: Any) -> None:  # noqa: ANN401  (untyped)
@@ -239,13 +250,14 @@ def _told_in_a_line(client: Any) -> Iterator[None]:  # noqa: ANN401  (untyped)
 
 
 def _with_own_versions(
-    task: Callable[[Job], Report], expected: Mapping[str, str], job: Job
+    task: Callable[[Job], Report], expected: Mapping[str, str], run: str, job: Job
 ) -> Report:
     """Run a task unless this worker, which may have joined late, has other versions."""
     problem = describe_versions(expected, _own_versions())
     if problem:
         raise VersionError(f"a worker has {problem}: {VERSION_CURE}")
-    return task(job)
+    with telling(run):
+        return task(job)
 
 
 VERSION_CURE = "install the same versions on all machines, and run the command again to carry on"

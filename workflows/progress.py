@@ -79,7 +79,7 @@ class Bar:
             desc=what,
             total=total,
             initial=done,
-            unit=unit,
+            unit=f" {unit}",
             file=sys.stderr,
             mininterval=0.2,
             delay=SHORT if brief else 0,

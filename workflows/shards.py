@@ -1,5 +1,6 @@
 """Making the shards that a store still lacks."""
 
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -7,9 +8,13 @@ from typing import TypeVar
 from shm.datasets.store import Store
 from shm.workflows.engine import Cluster, run_tasks
 from shm.workflows.ledger import Ledger, Signatures
-from shm.workflows.progress import progress, told_if_slow
+from shm.workflows.progress import Progress, progress, told_if_slow
+from shm.workflows.steps import Step, tell
 
 Job = TypeVar("Job")
+
+FIRST = "the workers get ready: the first time on a machine they compile, for minutes"
+"""What is said where that takes a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +34,9 @@ class ShardReport:
     files: Signatures = field(default_factory=dict)
 
 
-FIRST = "the workers get ready: the first time on a machine they compile, for minutes"
-"""What is said where that takes a while."""
+def tell_shard(shard: int, done: int, rejected: int) -> None:
+    """Tell the progress bar how much of a shard is done, from the task that makes it."""
+    tell(shard, done, rejected)
 
 
 def missing_slots(store: Store) -> list[int]:
@@ -82,7 +88,10 @@ def make_missing_shards(
                 here()
                 bar.begin()
 
-            jobs = run_tasks(task, map(job_of, missing), cluster, first=first, ready=ready)
+            counted = Counted(bar)
+            jobs = run_tasks(
+                task, map(job_of, missing), cluster, first=first, ready=ready, hear=counted.hear
+            )
             for report in jobs:
                 ledger.add(
                     "shard",
@@ -92,6 +101,32 @@ def make_missing_shards(
                     rejected=report.rejected,
                     files=report.files,
                 )
-                bar.advance(report.accepted + report.rejected, report.rejected)
+                counted.end(report)
     if not store.attributes["complete"]:
         store.mark(complete=True)
+
+
+class Counted:
+    """What a progress bar counts: shards that were reported, and parts of those under way."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._under_way: dict[int, tuple[int, int]] = {}
+        self._ended = deque[int](maxlen=1000)  # of these something may still be told, late
+
+    def hear(self, step: Step) -> None:
+        """Count what a task tells of its shard, `tell_shard`."""
+        shard, done, rejected = step
+        if shard not in self._ended:
+            self._count(shard, done, rejected)
+
+    def end(self, report: ShardReport) -> None:
+        """Count a shard that is there."""
+        self._count(report.shard, report.accepted + report.rejected, report.rejected)
+        del self._under_way[report.shard]
+        self._ended.append(report.shard)
+
+    def _count(self, shard: int, done: int, rejected: int) -> None:
+        before, rejected_before = self._under_way.get(shard, (0, 0))
+        self._bar.advance(done - before, rejected - rejected_before)
+        self._under_way[shard] = done, rejected

@@ -1,6 +1,7 @@
 """Running tasks on Dask: what holds for every command that does."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from shm.workflows import engine
 from shm.workflows.engine import ClusterConfig, EngineError, SharedCluster, run_tasks
+from shm.workflows.steps import tell
 
 
 def test_every_worker_is_made_ready_before_its_first_job(tmp_path: Path) -> None:
@@ -68,6 +70,28 @@ def test_a_cluster_that_nobody_needs_is_not_asked_for(monkeypatch: pytest.Monkey
     with SharedCluster(nowhere):
         done.append("nothing that needs it")
     assert done
+
+
+def test_what_tasks_tell_is_heard_while_they_run_and_by_their_own_run_alone() -> None:
+    def job(number: int) -> int:
+        for done in range(3):
+            time.sleep(0.6)
+            tell(number, done)
+        return number
+
+    heard: list[tuple[int, ...]] = []
+    with SharedCluster(ClusterConfig(workers=2)) as shared:
+        reports = run_tasks(job, [7, 8], shared, hear=heard.append)
+        next(reports)
+        before_the_last = list(heard)
+        list(reports)
+        list(run_tasks(job, [9], shared))
+    assert {(7, 0), (8, 0)} <= set(before_the_last)
+    for number in (7, 8):
+        told = [done for who, done in heard if who == number]
+        assert told == sorted(told)
+    assert {who for who, _ in heard} == {7, 8}
+    tell(1)  # where there is no cluster, nobody listens
 
 
 def test_two_clusters_at_once_are_not_in_each_other_s_way() -> None:

@@ -16,7 +16,7 @@ from shm.workflows.composite.sources import CompositeRun, Sources
 from shm.workflows.engine import Cluster
 from shm.workflows.ledger import Ledger
 from shm.workflows.outcome import attempt
-from shm.workflows.shards import ShardReport, make_missing_shards
+from shm.workflows.shards import ShardReport, make_missing_shards, tell_shard
 
 LETTERS, CLASSES = 80, 20
 """What is kept of what annotations say: a record has room for no more."""
@@ -79,10 +79,12 @@ def cover_of(run: CompositeRun, people: Store) -> int | None:
 
 def background_shard(job: BackgroundJob) -> ShardReport:
     """Read and write one shard of backgrounds."""
-    made = [
-        attempt(background.source, partial(_keep, background, split, job))
-        for background, split in job.backgrounds
-    ]
+    made: list[tuple[Arrays | None, Record]] = []
+    rejected = 0
+    for background, split in job.backgrounds:
+        made.append(attempt(background.source, partial(_keep, background, split, job)))
+        rejected += made[-1][0] is None
+        tell_shard(job.shard, len(made), rejected)
     store = open_store(job.store / "backgrounds", writable=True, incomplete=True)
     store.write_shard(
         job.shard,
@@ -90,7 +92,6 @@ def background_shard(job: BackgroundJob) -> ShardReport:
         [record for _, record in made],
         allowed=partial(require_made_as, job.store, job.made_as),
     )
-    rejected = sum(arrays is None for arrays, _ in made)
     return ShardReport(shard=job.shard, accepted=len(made) - rejected, rejected=rejected)
 
 
@@ -112,6 +113,7 @@ def _keep(background: Background, split: str, job: BackgroundJob) -> tuple[Array
         "bytes": len(kept.content),
         "encoding": kept.encoding,
         "licence": background.licence and background.licence[:LETTERS],
+        "person": background.person,
         "classes": [name[:LETTERS] for name in background.classes[:CLASSES]],
     }
     return {"file": np.frombuffer(kept.content, np.uint8)}, record

@@ -12,9 +12,10 @@ from shm.workflows.composite.sources import CompositeError
 from shm.workflows.engine import Cluster
 from shm.workflows.ledger import Ledger
 from shm.workflows.limits import Need, need_of
-from shm.workflows.shards import ShardReport, make_missing_shards, missing_slots
+from shm.workflows.shards import ShardReport, make_missing_shards, missing_slots, tell_shard
 
 if TYPE_CHECKING:
+    from shm.datasets.record import Record
     from shm.datasets.store import Arrays
 
 PHOTO_BYTES = 256 * 2**20
@@ -74,12 +75,16 @@ def image_shard(job: ImageJob) -> ShardReport:
     if store.images is None:
         raise CompositeError(f"{job.store} is lazy: it has no images to make")
     slots = store.images.slots_of(job.shard)
-    made = list(store.make_images(slots))
-    samples: list[Arrays | None] = [stored for _, stored in made]
+    samples: list[Arrays | None] = []
+    records: list[Record] = []
+    for name, stored in store.make_images(slots):
+        samples.append(stored)
+        records.append({"id": name})
+        tell_shard(job.shard, len(samples), 0)
     store.images.write_shard(
         job.shard,
         samples,
-        [{"id": name} for name, _ in made],
+        records,
         allowed=partial(require_made_as, job.store, job.made_as),
     )
     return ShardReport(shard=job.shard, accepted=len(slots), rejected=0)

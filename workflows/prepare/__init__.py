@@ -128,7 +128,7 @@ def prepare_corpus(
             first=partial(ready_worker, run.sample.refine),
             again=changes.slots,
         )
-        outcome = outcome_of(store, redone=changes.sources)
+        outcome = replace(outcome_of(store, redone=changes.sources), store=target)
         if unfinished:
             ledger.add("end", accepted=outcome.accepted, rejected=len(outcome.rejected))
     return outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shm.datasets.corpus import Pair, Reject
 from shm.datasets.damage import DamageError
-from shm.datasets.files import file_sha256, signature
+from shm.datasets.files import signature
 from shm.datasets.group import require_made_as
 from shm.datasets.marks import Verdict
 from shm.datasets.raw import read_pair
@@ -15,12 +15,13 @@ from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
 from shm.datasets.store import Arrays, Store, open_store
 from shm.pipeline.prepare import prepare
+from shm.pipeline.quality import QualityError
 from shm.pipeline.refine import compile_solvers
 from shm.pipeline.seed import generator
 from shm.workflows.ledger import Signatures
 from shm.workflows.outcome import attempt, rejection
-from shm.workflows.prepare.entries import Entry, PrepareRun
-from shm.workflows.shards import ShardReport
+from shm.workflows.prepare.entries import Entry, PrepareRun, annotation_files, hashes_of
+from shm.workflows.shards import ShardReport, tell_shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,13 @@ def prepare_shard(job: ShardJob) -> ShardReport:
     kept = job.kept if job.kept and store.has_shard(job.shard) else frozenset()
     files: Signatures = {}
     made: list[tuple[Arrays | None, Record]] = []
+    rejected = 0
     for slot, entry in zip(store.slots_of(job.shard), job.entries, strict=True):
         taken = _kept(store, slot) if slot in kept else None
         arrays, record = taken or _prepare_entry(entry, job, files)
         made.append((arrays, _with_mark(record, entry.mark)))
+        rejected += arrays is None
+        tell_shard(job.shard, len(made), rejected)
     store.write_shard(
         job.shard,
         [arrays for arrays, _ in made],
@@ -80,7 +84,6 @@ def prepare_shard(job: ShardJob) -> ShardReport:
         allowed=partial(require_made_as, job.store, job.made_as),
         anew=bool(kept),
     )
-    rejected = sum(arrays is None for arrays, _ in made)
     return ShardReport(
         shard=job.shard, accepted=len(made) - rejected, rejected=rejected, files=files
     )
@@ -95,17 +98,6 @@ def signatures(root: Path, pair: Pair) -> Signatures:
         except OSError:
             continue
     return found
-
-
-def annotation_files(pair: Pair) -> dict[str, str]:
-    """Return the files of a pair besides its photo, by what they are."""
-    files = {
-        "mask": pair.mask,
-        "alpha": pair.alpha,
-        "trimap": pair.trimap,
-        "foreground": pair.foreground,
-    }
-    return {role: name for role, name in files.items() if name is not None}
 
 
 def _kept(store: Store, slot: int) -> tuple[Arrays | None, Record] | None:
@@ -129,7 +121,7 @@ def _prepare_entry(entry: Entry, job: ShardJob, files: Signatures) -> tuple[Arra
         return None, rejection(reject.source, reject.reason, duplicate=reject.duplicate)
     pair = entry.pair
     if entry.mark == "reject":
-        return None, rejection(pair.image, "marked to be rejected")
+        return attempt(pair.image, lambda: (None, _marked(job.root, pair)))
     before = signatures(job.root, pair)
     made = attempt(pair.image, lambda: _prepare_pair(entry, pair, job))
     if made[0] is not None and signatures(job.root, pair) != before:
@@ -148,27 +140,30 @@ def _is_readable(path: Path) -> bool:
     return True
 
 
-def _prepare_pair(entry: Entry, pair: Pair, job: ShardJob) -> tuple[Arrays, Record]:
+def _marked(root: Path, pair: Pair) -> Record:
+    return rejection(pair.image, "marked to be rejected") | hashes_of(root, pair)
+
+
+def _prepare_pair(entry: Entry, pair: Pair, job: ShardJob) -> tuple[Arrays | None, Record]:
     raw = read_pair(job.root, pair, max_pixels=job.run.max_pixels)
     # Somebody has looked at what is marked: no figure knows better.
     config = replace(job.run.sample, reject_below=0) if entry.mark else job.run.sample
-    sample = prepare(raw, config, generator(job.run.seed, "trimap", pair.id))
-    annotations = annotation_files(pair)
+    try:
+        sample = prepare(raw, config, generator(job.run.seed, "trimap", pair.id))
+    except QualityError as error:  # somebody may look at it, and mark it to be kept
+        return None, rejection(pair.image, str(error)) | hashes_of(job.root, pair)
     record: Record = {
         "id": pair.id,
         "source": pair.image,
-        "sha256": file_sha256(job.root / pair.image),
         "pixels": hashlib.sha256(raw.image.tobytes()).hexdigest(),
-        "annotations": annotations,
-        "annotations_sha256": {
-            role: file_sha256(job.root / name) for role, name in annotations.items()
-        },
+        "annotations": annotation_files(pair),
         "group": pair.group,
         "split": entry.split,
         "size": sample.image.shape[:2],
         "photo_size": raw.image.shape[:2],
         "steps": sample.steps,
         "quality": sample.quality,
+        **hashes_of(job.root, pair),
     }
     arrays = {name: getattr(sample, name) for name in ("image", "alpha", "trimap", "foreground")}
     return arrays, record
