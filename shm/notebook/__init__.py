@@ -99,7 +99,7 @@ def load_nets(model: str | Path, *, device: str = "auto") -> "Nets":
     from shm.notebook.nets import Nets
     from shm.workflows.nets import NetsConfig, load_network
 
-    return Nets(load_network(str(model), NetsConfig(device=device)))
+    return Nets(str(model), load_network(str(model), NetsConfig(device=device)))
 
 
 def batches(

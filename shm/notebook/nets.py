@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shm.notebook.sample import Picture, Sample, read, read_values
+from shm.datasets.tree import printable
+from shm.notebook.sample import Picture, Sample, read, read_values, table
 from shm.pipeline.annotation import trimap_from_annotation
 from shm.pipeline.foreground import estimate_foreground
 from shm.prediction import PhotoConfig, predict_photos
@@ -14,8 +15,16 @@ from shm.workflows.nets import LoadedNets
 
 @dataclass(frozen=True)
 class Nets:
-    """Nets that are ready to predict."""
+    """Nets that are ready to predict: call them with a photo.
 
+    Attributes
+    ----------
+    name : str
+        The run, checkpoint or export that they come from.
+    loaded : LoadedNets
+    """
+
+    name: str
     loaded: LoadedNets
 
     def __call__(self, photo: Picture, trimap: Picture | None = None) -> Sample:
@@ -46,4 +55,14 @@ class Nets:
         )
 
     def __repr__(self) -> str:
-        return f"Nets({self.loaded.told})"
+        return f"Nets({self.name!r}: {self.loaded.told})"
+
+    def _repr_html_(self) -> str:
+        needs = self.loaded.network.needs_trimap
+        facts = {
+            "run by": self.loaded.told,
+            "larger photos seen at": f"{self.loaded.max_side} px",
+            "trimap": "needed" if needs else "made by themselves",
+            "weights, SHA-256": self.loaded.digest[:16],
+        }
+        return table(printable(self.name), facts)

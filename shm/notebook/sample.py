@@ -14,6 +14,7 @@ from shm.datasets.raw import naming
 from shm.datasets.tree import printable
 from shm.pictures import thumbnail
 from shm.pipeline.composite import blend, centre_crop, cut_background
+from shm.pipeline.errors import ShmError
 from shm.pipeline.values import Alpha, RgbImage, Trimap
 from shm.workflows.report.encode import encode
 
@@ -24,6 +25,10 @@ SHOWN = 320
 """Longer side in pixels at which a notebook shows pictures."""
 
 CHECKERBOARD = "repeating-conic-gradient(#999 0 25%, #666 0 50%) 0 0/16px 16px"
+
+
+class PictureError(ShmError, ValueError):
+    """An array is no photo, or no mask."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +102,16 @@ def _facts(record: Mapping[str, Any]) -> list[str]:
     return [printable(str(record[name])) for name in ("source", "split") if name in record]
 
 
+def table(title: str, facts: Mapping[str, object]) -> str:
+    """Return facts under a title as HTML."""
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
+        for name, value in facts.items()
+    )
+    return f"<table><caption><b>{html.escape(title)}</b></caption>{rows}</table>"
+
+
 def figure(name: str, pixels: NDArray[np.uint8], behind: str = "none") -> str:
     """Return a picture under its name as HTML."""
     url = encode(thumbnail(pixels, SHOWN))
@@ -109,17 +124,38 @@ def figure(name: str, pixels: NDArray[np.uint8], behind: str = "none") -> str:
 
 
 def read(photo: Picture) -> RgbImage:
-    """Return a photo's pixels; raises `ShmError` where its file can't be read."""
+    """Return a photo's pixels.
+
+    Raises
+    ------
+    ShmError
+        Its file can't be read, or the array is no uint8 (H, W, 3).
+    """
     if isinstance(photo, str | Path):
         with naming(str(photo)):
             return read_photo(Path(photo))
-    return np.ascontiguousarray(photo, np.uint8)
+    pixels = np.asarray(photo)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise PictureError(
+            f"a photo of {pixels.dtype} {pixels.shape}: give uint8 (H, W, 3), RGB from 0 to 255"
+        )
+    return np.ascontiguousarray(pixels)
 
 
 def read_values(annotation: Picture) -> NDArray[Any]:
-    """Return an annotation's values as they stand; raises `ShmError` as `read`."""
+    """Return an annotation's values as they stand.
+
+    Raises
+    ------
+    ShmError
+        Its file can't be read, or the array is none of whole numbers, (H, W).
+    """
     if isinstance(annotation, str | Path):
         with naming(str(annotation)):
             return read_annotation(Path(annotation))
     values = np.asarray(annotation)
+    if values.ndim != 2 or values.dtype.kind not in "bui":
+        raise PictureError(
+            f"a mask or trimap of {values.dtype} {values.shape}: give whole numbers or bool, (H, W)"
+        )
     return values.astype(np.uint8) * np.uint8(255) if values.dtype == bool else values

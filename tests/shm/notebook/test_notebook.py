@@ -1,6 +1,7 @@
 """What people do in a notebook, each in a few lines."""
 
 import html
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 from shm.notebook import batches, load_nets, matte, open_store
+from shm.notebook.sample import Picture
 from shm.pipeline.errors import ShmError
 from tests.datasets.stores import write_people, write_store
 from tests.pipeline.scenes import scene
@@ -32,7 +34,10 @@ def test_a_store_is_a_sequence_of_samples(folder: Path) -> None:
     assert store[first.id].id == first.id == next(iter(store)).id
     assert first.image.shape == (*first.alpha.shape, 3) == first.foreground.shape
     assert set(np.unique(first.trimap)) <= {0, 128, 255}
-    assert len(store.split("train")) < len(store)
+    assert [each.id for each in store[1:3]] == [store[1].id, store[2].id]
+    assert first in store
+    assert first.id in store
+    assert "nobody" not in store
     with pytest.raises(KeyError):
         store["nobody"]
     with pytest.raises(IndexError):
@@ -43,10 +48,27 @@ def test_a_store_is_a_sequence_of_samples(folder: Path) -> None:
     assert np.abs(blended - composite.image).max() <= 1
 
 
+@pytest.mark.parametrize("name", ["people.zarr", "train.zarr"])
+def test_a_split_has_its_own_samples_alone(folder: Path, name: str) -> None:
+    store = open_store(folder / name)
+    parts = {split: store.split(split) for split in ("train", "validation", "test")}
+    assert sum(map(len, parts.values())) == len(store)
+    tested = parts["test"][0]
+    assert tested.record["split"] == "test"
+    assert tested in parts["test"]
+    assert tested not in parts["train"]
+    with pytest.raises(KeyError):
+        parts["train"][tested.id]
+    with pytest.raises(ShmError, match="no split is called 'tset': train, validation, test"):
+        store.split("tset")
+    assert "<td style='text-align:left'>test</td>" in parts["test"]._repr_html_()
+
+
 def test_stores_and_samples_draw_themselves(folder: Path) -> None:
     store = open_store(folder / "people.zarr")
     shown = store._repr_html_()
-    assert "<th>samples</th><td>6</td>" in shown
+    assert re.search(r">samples</th><td [^>]*>6</td>", shown)
+    assert re.search(r">rejected</th><td [^>]*>2</td>", shown)
     assert shown.count("<img src='data:image/webp;base64,") == 6
     sample = store[0]._repr_html_()
     assert [sample.count(f">{name}<") for name in ("photo", "trimap", "alpha", "cut-out")] == [
@@ -86,6 +108,7 @@ def test_nets_are_called_with_photos(folder: Path) -> None:
     image, *_ = scene(96)
     assert found.alpha.shape == found.trimap.shape == image.shape[:2]
     assert "PyTorch on the CPU" in repr(nets)
+    assert "untrained:light" in nets._repr_html_()
 
 
 def test_batches_are_what_training_sees(folder: Path) -> None:
@@ -104,3 +127,20 @@ def test_what_is_missing_is_an_error_of_ours(folder: Path) -> None:
         load_nets(folder / "none")
     with pytest.raises(ShmError, match="without a mask"):
         matte(folder / "raw" / "images" / "p0000.png")
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8)],
+    ids=["floats", "grey", "with alpha"],
+)
+def test_arrays_that_are_no_photo_are_refused_before_they_turn_black(photo: Picture) -> None:
+    with pytest.raises(ShmError, match=r"give uint8 \(H, W, 3\), RGB from 0 to 255"):
+        matte(photo, np.zeros((8, 8), np.uint8))
+    with pytest.raises(ShmError, match="give uint8"):
+        load_nets("untrained:light", device="cpu")(photo)
+
+
+def test_a_mask_of_fractions_is_refused() -> None:
+    with pytest.raises(ShmError, match="give whole numbers or bool"):
+        matte(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8)))
