@@ -19,7 +19,8 @@ class Difference:
     """By how much one method's error exceeds another's.
 
     `change` is the mean difference, with its interval: below 0 the first is better, and surely so
-    where the whole interval is. `better` and `worse` count images.
+    where the whole interval is; of too few people there is none, and nothing is decided. `better`
+    and `worse` count images.
     """
 
     change: Interval
@@ -39,11 +40,12 @@ class Comparison:
     """All figures of one method minus those of another, by region, then by metric."""
 
     images: int
+    groups: int
     differences: dict[str, dict[str, Difference]]
 
     def as_json(self) -> dict[str, object]:
         """Return it as JSON holds it."""
-        found: dict[str, object] = {"images": self.images}
+        found: dict[str, object] = {"images": self.images, "groups": self.groups}
         for region, by_metric in self.differences.items():
             found[region] = {
                 metric: {
@@ -98,6 +100,7 @@ def compare(ours: Sequence[Scored], theirs: Sequence[Scored]) -> Comparison:
 
     return Comparison(
         images=len(ours),
+        groups=len(set(groups)),
         differences={
             region: {metric: difference(region, metric) for metric in METRICS} for region in REGIONS
         },

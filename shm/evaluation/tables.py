@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shm.evaluation.bootstrap import Interval
+from shm.evaluation.bootstrap import FEWEST_GROUPS, Interval
 from shm.evaluation.comparison import Comparison, ComparisonError
 from shm.evaluation.scored import METRICS, REGIONS, Scored
 from shm.evaluation.summary import Summary
@@ -17,7 +17,7 @@ from shm.metrics.trimap import Confusion, intersection_over_union
 from shm.pipeline.values import TrimapClass
 
 HEADINGS = {"sad": "SAD", "mse": "MSE × 10³", "mad": "MAD × 10³", "grad": "Grad", "conn": "Conn"}
-_SCALES = {"mse": 1000.0, "mad": 1000.0}
+SCALES = {"mse": 1000.0, "mad": 1000.0}
 
 
 def to_csv(scored: Mapping[str, Sequence[Scored]]) -> str:
@@ -67,12 +67,12 @@ def _scored(row: Mapping[str, str]) -> Scored:
 def to_markdown(summaries: Mapping[str, Summary]) -> str:
     """Return a table for each normalisation that says which one it is, a row a method.
 
-    Figures are means; in brackets their 95 % interval over people or scenes, where there are two
-    or more.
+    Figures are means; in brackets their 95 % bootstrap interval over people, where there are enough
+    of them.
     """
     first = next(iter(summaries.values()))
     of = f"{first.images} images of {first.groups} people or scenes"
-    parts = [f"{of}; means, in brackets their bootstrap interval (95 %)."]
+    parts = [f"{of}; means{about_interval(first.groups)}."]
     meanings = {"whole": "whole image", "unknown": "unknown region"}
     for region in REGIONS:
         about = f"{meanings[region]}; SAD, Grad and Conn ÷ 1000, MSE and MAD means"
@@ -105,10 +105,17 @@ def _table(
     ]
     lines = [f"| {about} | {' | '.join(headings)} |", "| --- " * (len(metrics) + 1) + "|"]
     for name, row in rows.items():
-        scales = [1000.0 if m in thousands else _SCALES.get(m, 1.0) for m in metrics]
+        scales = [1000.0 if m in thousands else SCALES.get(m, 1.0) for m in metrics]
         cells = [told(row[m], scale) for m, scale in zip(metrics, scales, strict=True)]
         lines.append(f"| {name.replace('|', '&#124;')} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def about_interval(groups: int) -> str:
+    """Return what to say of the intervals in a table of means, or of their absence."""
+    if groups < FEWEST_GROUPS:
+        return f"; {groups} {'person' if groups == 1 else 'people'}: too few for an interval"
+    return ", in brackets their 95 % bootstrap interval over people"
 
 
 def told(figure: Interval, scale: float = 1.0) -> str:
@@ -133,14 +140,15 @@ def _trimaps(confusion: Confusion) -> str:
 
 def comparison_to_markdown(comparison: Comparison, ours: str, theirs: str) -> str:
     """Return a table of differences: what is below 0 speaks for the first."""
+    of = f"{comparison.images} images{about_interval(comparison.groups)}"
     lines = [
-        f"| {ours} minus {theirs}, {comparison.images} images | difference | better | worse | |",
+        f"| {ours} minus {theirs}, {of} | difference | better | worse | |",
         "| --- " * 5 + "|",
     ]
     for region, by_metric in comparison.differences.items():
         for metric, each in by_metric.items():
             if not math.isnan(each.change.mean):
-                change = told(each.change, _SCALES.get(metric, 1.0))
+                change = told(each.change, SCALES.get(metric, 1.0))
                 cells = (change, each.better, each.worse, each.verdict)
                 lines.append(f"| {HEADINGS[metric]}, {region} | {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
