@@ -66,15 +66,18 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = get_close_matches(args[0], self._modules, n=1)
-            others = [
-                each
-                for each in (data, shm)
-                if each is not self and args[0] in each.list_commands(ctx)
-            ]
-            hint = f" Did you mean {near[0]}?" if near else ""
-            hint = f" That is: {others[0].name} {args[0]}." if others else hint
-            raise click.UsageError(error.message + hint, ctx) from error
+            raise click.UsageError(error.message + self._meant(args[0]), ctx) from error
+
+    def _meant(self, word: str) -> str:
+        """Say which command of either program may be meant."""
+        own = get_close_matches(word, self._modules, n=1)
+        for other in (each for each in (data, shm) if each is not self):
+            theirs = get_close_matches(word, other._modules, n=1)  # noqa: SLF001 - of its own kind
+            if theirs == [word]:
+                return f" That is: {other.name} {word}."
+            if theirs and not own:
+                return f" Did you mean {other.name} {theirs[0]}?"
+        return f" Did you mean {own[0]}?" if own else ""
 
     def make_context(
         self,
@@ -173,7 +176,7 @@ data = LazyGroup(
 
 shm = LazyGroup(
     name="shm",
-    help="Train matting networks on such a set, measure them, and use them.",
+    help="Train matting networks on a set that shm-data made, measure them, and use them.",
     topics={
         "Try it": ("demo",),
         "Train, and use what was trained": ("train", "evaluate", "report", "predict", "export"),

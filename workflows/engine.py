@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeVar
 
 from shm.pipeline.errors import ShmError
+from shm.workflows.progress import told_if_slow
 from shm.workflows.software import describe_versions, software_versions
 from shm.workflows.steps import Step, hearing, telling
 
@@ -51,6 +52,10 @@ PATIENCE = 20.0
 LOOK_EVERY, ALONE = 5.0, 120.0
 """Seconds after which a scheduler is asked anew how many workers it has, and for which it may have
 none: a cluster that restarts them takes a while."""
+
+
+FIRST = "the workers get ready: the first time on a machine they compile, for minutes"
+"""What is said where that takes a while."""
 
 
 FORGET_EVERY = 5000
@@ -140,7 +145,8 @@ def run_tasks(
         checked = partial(_with_own_versions, task, software_versions(), run)
         _require_versions(client)
         if first is not None:
-            _call_first(client, first)
+            with told_if_slow(FIRST):
+                _call_first(client, first)
         if ready is not None:
             ready()
         room = _Room(client)

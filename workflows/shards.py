@@ -8,13 +8,10 @@ from typing import TypeVar
 from shm.datasets.store import Store
 from shm.workflows.engine import Cluster, run_tasks
 from shm.workflows.ledger import Ledger, Signatures
-from shm.workflows.progress import Progress, progress, told_if_slow
+from shm.workflows.progress import Progress, progress
 from shm.workflows.steps import Step, tell
 
 Job = TypeVar("Job")
-
-FIRST = "the workers get ready: the first time on a machine they compile, for minutes"
-"""What is said where that takes a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +76,10 @@ def make_missing_shards(
         store.mark(complete=False)
     todo = sum(len(store.slots_of(shard)) for shard in missing)
     if missing:
-        with (
-            progress(what, store.slots, unit, done=store.slots - todo) as bar,
-            told_if_slow(FIRST) as here,
-        ):
-
-            def ready() -> None:
-                here()
-                bar.begin()
-
+        with progress(what, store.slots, unit, done=store.slots - todo) as bar:
             counted = Counted(bar)
             jobs = run_tasks(
-                task, map(job_of, missing), cluster, first=first, ready=ready, hear=counted.hear
+                task, map(job_of, missing), cluster, first=first, ready=bar.begin, hear=counted.hear
             )
             for report in jobs:
                 ledger.add(

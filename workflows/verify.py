@@ -20,6 +20,7 @@ class Verdict:
     """What `verify_store` found: `damages` of bytes, and `leaks` between splits, a line each."""
 
     store: Location
+    kind: str
     shards: int
     complete: bool
     damages: tuple[Damage, ...]
@@ -35,6 +36,7 @@ class Verdict:
         """Return the verdict for ``--json``."""
         return {
             "store": str(self.store),
+            "kind": self.kind,
             "sound": self.sound,
             "complete": self.complete,
             "shards": self.shards,
@@ -86,6 +88,7 @@ def _verified(path: Location) -> Verdict:
     leaks = () if damages else tuple(_leaks(store))
     return Verdict(
         store=path,
+        kind=store.kind,
         shards=store.shards,
         complete=complete,
         damages=tuple(damages),

@@ -18,6 +18,7 @@ from shm.commands.options import (
     TARGET,
     Parse,
     WholeRange,
+    cluster_of,
 )
 from shm.commands.speech import say, tell_outcome
 from shm.commands.topics import TopicCommand, topic
@@ -59,13 +60,13 @@ BACKGROUNDS = topic(
         "--people",
         type=click.Choice(["exclude", "allow"]),
         default="exclude",
-        help="Backgrounds whose annotations show a person.",
+        help="What to do with backgrounds whose annotations show a person.",
     ),
     click.option(
         "--unlabelled",
         type=click.Choice(["exclude", "allow"]),
         default="exclude",
-        help="Backgrounds without annotations, which may show a person.",
+        help="What to do with backgrounds without annotations, which may show a person.",
     ),
     MAX_MEGAPIXELS,
     MAX_REJECTS,
@@ -88,7 +89,8 @@ COMPOSITES = topic(
     ),
     click.option(
         "--placement",
-        type=Parse("keep or move,scale,flip", parse_moves),
+        metavar="keep|move,scale,flip",
+        type=Parse("placement", parse_moves),
         default="keep",
         help="Leave people where they stood, or some of move, scale, flip; who is cut off by a "
         "side of the photo stays cut off there.",
@@ -186,7 +188,6 @@ def command(
     from shm.datasets.composites.planning import PlanError, RecipeConfig
     from shm.workflows.composite import composite_store
     from shm.workflows.composite.sources import CompositeRun
-    from shm.workflows.engine import ClusterConfig
 
     protocol = options["protocol"]
     _refuse_what_a_protocol_decides(context, protocol)
@@ -210,7 +211,7 @@ def command(
         out,
         options["backgrounds"],
         run,
-        ClusterConfig(workers=options["workers"], scheduler=options["scheduler"]),
+        cluster_of(options),
         form="lazy" if options["lazy"] else "materialised",
         lists=options["lists"],
         overwrite=options["overwrite"],

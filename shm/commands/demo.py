@@ -6,12 +6,16 @@ import click
 
 from shm.commands.options import ANY_PATH, OUTPUT, WholeRange
 from shm.commands.speech import print_json, say, say_next, tell
+from shm.commands.topics import TopicCommand, topic
 
 
-@click.command(short_help="Run the whole chain on generated people.")
+@click.command(cls=TopicCommand, short_help="Run the whole chain on generated people.")
 @click.argument("folder", type=ANY_PATH, default="demo")
-@click.option(
-    "--people", metavar="COUNT", type=WholeRange(8, 500), default=96, help="How many portraits."
+@topic(
+    "How much",
+    click.option(
+        "--people", metavar="COUNT", type=WholeRange(8, 500), default=96, help="How many portraits."
+    ),
 )
 @OUTPUT
 def command(folder: Path, people: int, as_json: bool) -> None:

@@ -142,7 +142,7 @@ def command(model_and_store: tuple[str, ...], **options: Any) -> None:  # noqa: 
     """Score MODEL on the samples of STORE, or any predictions against any truth.
 
     MODEL is a checkpoint (a .safetensors file, a phase's folder or a run's), what `shm export` made
-    of one, or ``untrained:light``, a recipe's nets as they start. Without it: --predictions, a
+    of one, or untrained:light, a recipe's nets as they start. Without it: --predictions, a
     folder of alphas by any method, or --baseline alone. Each table says how its figures are
     normalised. Grad (sigma 1.4, filters of L2 norm 1) and Conn (levels 0.1 apart, threshold 0.15,
     4-connected) follow the evaluation code published with Deep Image Matting, but alphas are not

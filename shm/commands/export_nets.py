@@ -6,18 +6,23 @@ import click
 
 from shm.commands.options import ANY_PATH, OUTPUT
 from shm.commands.speech import print_json, say, say_next
+from shm.commands.topics import TopicCommand, topic
 
 
-@click.command(short_help="Write nets for programs that know nothing of shm.")
+@click.command(cls=TopicCommand, short_help="Write nets for programs that know nothing of shm.")
 @click.argument("checkpoint", type=ANY_PATH)
 @click.argument("folder", type=ANY_PATH)
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(["onnx", "program"]),
-    multiple=True,
-    default=("onnx", "program"),
-    help="onnx: for onnxruntime and others; program: .pt2, for torch.export.load; may be repeated.",
+@topic(
+    "What is written",
+    click.option(
+        "--format",
+        "formats",
+        type=click.Choice(["onnx", "program"]),
+        multiple=True,
+        default=("onnx", "program"),
+        help="onnx: for onnxruntime and others; program: .pt2, for torch.export.load; may be "
+        "repeated.",
+    ),
 )
 @OUTPUT
 def command(checkpoint: Path, folder: Path, formats: tuple[str, ...], as_json: bool) -> None:

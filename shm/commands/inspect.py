@@ -7,6 +7,7 @@ import click
 
 from shm.commands.options import OUTPUT, STORE, WholeRange
 from shm.commands.speech import print_json, say, say_next, tell, written_out
+from shm.commands.topics import TopicCommand, topic
 
 MOST_EVENTS = 8
 """Events of a store's history that are listed, the latest ones."""
@@ -24,23 +25,31 @@ if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command(short_help="Say what is in a store.")
+TOLD = topic(
+    "What is told",
+    click.option(
+        "--worst",
+        metavar="COUNT",
+        type=WholeRange(min=0),
+        default=10,
+        help="How many samples to list by the quality of their alpha, the lowest first.",
+    ),
+    click.option(
+        "--sample",
+        metavar="ID",
+        show_default="all of them, in sum",
+        help="Say all that is known of one sample: of a composite, back to the files of its "
+        "person and its background, with their SHA-256, and how it was made of them.",
+    ),
+    click.option(
+        "--datasheet", is_flag=True, help="Write a page about the store, in Markdown, instead."
+    ),
+)
+
+
+@click.command(cls=TopicCommand, short_help="Say what is in a store.")
 @click.argument("store", type=STORE)
-@click.option(
-    "--worst",
-    metavar="COUNT",
-    type=WholeRange(min=0),
-    default=10,
-    help="How many samples to list by the quality of their alpha, the lowest first.",
-)
-@click.option(
-    "--sample",
-    metavar="ID",
-    show_default="all of them, in sum",
-    help="Say all that is known of one sample: of a composite, back to the files of its person "
-    "and its background, with their SHA-256, and how it was made of them.",
-)
-@click.option("--datasheet", is_flag=True, help="Write a page about the store, in Markdown.")
+@TOLD
 @OUTPUT
 def command(
     store: "Location", worst: int, sample: str | None, datasheet: bool, as_json: bool
@@ -79,6 +88,7 @@ def lines(described: dict[str, Any]) -> list[str]:
     from shm.workflows.progress import size_words
 
     form = f", {described['form']}" if "form" in described else ""
+    shards = f"{described['shards']} shard{'s' * (described['shards'] != 1)}"
     unfinished = "" if described["complete"] else " (not finished)"
     splits = ", ".join(f"{name} {count}" for name, count in described["splits"].items())
     total = described["bytes"]  # a web server does not list its files
@@ -88,7 +98,7 @@ def lines(described: dict[str, Any]) -> list[str]:
         f"{described['store']}: {described['kind']}{form}{unfinished}",
         f"  samples    {described['samples']} of {described['groups']} people ({splits})",
         f"  canvas     {described['canvas']} × {described['canvas']} pixels",
-        f"  bytes      {size} in {described['shards']} shards, {per_sample} a sample",
+        f"  bytes      {size} in {shards}, {per_sample} a sample",
     ]
     text += quality_lines(described["quality"])
     text += ["  made with"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from shm.commands.topics import topic
@@ -219,7 +220,7 @@ CLUSTER = topic(
         type=WholeRange(min=1),
         default=cores,
         show_default="one a core",
-        help="Processes on this machine.",
+        help="Processes on this machine; not with --scheduler, which has its own.",
     ),
     click.option(
         "--scheduler",
@@ -228,3 +229,13 @@ CLUSTER = topic(
         help="Run on the Dask cluster at this address (tcp://…), which sees the same folders.",
     ),
 )
+
+
+def cluster_of(options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - imported where it is needed
+    """Return where the options have tasks run."""
+    from shm.workflows.engine import ClusterConfig
+
+    here = click.get_current_context().get_parameter_source("workers")
+    if options["scheduler"] is not None and here == ParameterSource.COMMANDLINE:
+        raise click.UsageError("--scheduler has workers of its own: leave --workers out.")
+    return ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])

@@ -63,7 +63,8 @@ HOW = topic(
         "--mode",
         type=click.Choice(["whole", "tiles", "resize"]),
         default="whole",
-        help="whole: larger ones at --max-side; resize: all of them; tiles: M-Net at full size.",
+        help="Size at which nets see a photo. whole: its own, up to --max-side; resize: --max-side "
+        "in any case; tiles: M-Net at full size, piece by piece.",
     ),
     click.option(
         "--max-side",

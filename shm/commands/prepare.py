@@ -19,6 +19,7 @@ from shm.commands.options import (
     FiniteRange,
     Parse,
     WholeRange,
+    cluster_of,
 )
 from shm.commands.speech import say, tell_outcome
 from shm.commands.topics import TopicCommand, topic
@@ -84,7 +85,7 @@ SAMPLE = topic(
     SEED,
 )
 TRIMAP = topic(
-    "Trimap",
+    "Trimap (reach, kernel and iterations: of fixed and random bands)",
     click.option(
         "--trimap",
         type=click.Choice(get_args(TrimapMode)),
@@ -96,16 +97,16 @@ TRIMAP = topic(
         "--kernel",
         type=click.Choice(get_args(Kernel)),
         default="ellipse",
-        help="Shape of a fixed or random band's erosion and dilation.",
+        help="Shape of erosion and dilation.",
     ),
     click.option(
         "--erode",
         type=REACH,
         default="1%",
-        help="A fixed band's reach inwards, a random one's largest: 12px, or % of the subject's "
-        "size (root of its area).",
+        help="Reach inwards, of a random band the largest: 12px, or % of the subject's size (root "
+        "of its area).",
     ),
-    click.option("--dilate", type=REACH, default="1%", help="Its reach outwards, likewise."),
+    click.option("--dilate", type=REACH, default="1%", help="Reach outwards, likewise."),
     click.option(
         "--iterations",
         metavar="TIMES",
@@ -128,8 +129,8 @@ REJECTS = topic(
         metavar="QUALITY",
         type=FiniteRange(0, 1),
         default=0.0,
-        help="Reject samples of a lower quality (0 to 1, see inspect: hair lowers it, of mattes "
-        "too).",
+        help="Reject samples of a lower quality, 0 to 1; `inspect` lists the lowest. Much hair "
+        "lowers it, even of a perfect alpha.",
     ),
     click.option(
         "--marks",
@@ -150,9 +151,9 @@ REJECTS = topic(
 @SAMPLE
 @TRIMAP
 @REJECTS
+@topic("How it is stored", OVERWRITE)
 @CLUSTER
 @OUTPUT
-@OVERWRITE
 def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN401
     """Make samples of the photos and masks in RAW and write them to STORE (a .zarr folder or URL).
 
@@ -168,7 +169,6 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
     from shm.datasets.marks import read_marks
     from shm.pipeline.prepare import PrepareConfig
     from shm.pipeline.trimap import TrimapConfig
-    from shm.workflows.engine import ClusterConfig
     from shm.workflows.prepare import PrepareRun, prepare_corpus
 
     refuse_unused_band(options["trimap"])
@@ -194,7 +194,7 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
         max_pixels=options["max_megapixels"] * 1_000_000,
         seed=options["seed"],
     )
-    cluster = ClusterConfig(workers=options["workers"], scheduler=options["scheduler"])
+    cluster = cluster_of(options)
     outcome = prepare_corpus(
         raw,
         store,

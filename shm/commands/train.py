@@ -108,7 +108,7 @@ SCHEDULE = topic(
         metavar="CROPS",
         type=WholeRange(min=1),
         show_default=PRESETS,
-        help="Crops a step.",
+        help="Crops a step, of all processes together.",
     ),
     click.option(
         "--crop",
@@ -122,7 +122,7 @@ SCHEDULE = topic(
         metavar="RATE",
         type=FiniteRange(min=0, min_open=True),
         show_default=PRESETS,
-        help="Of the optimiser, where its schedule has it highest.",
+        help="The highest that the schedule reaches.",
     ),
     click.option(
         "--colour-jitter",
@@ -207,7 +207,7 @@ MACHINE = topic(
         "--precision",
         type=click.Choice(["fp32", "bf16", "fp16"]),
         show_default=PRESETS,
-        help="Of what the nets compute.",
+        help="Number format in which the nets compute.",
     ),
     click.option(
         "--compile", "compiled", is_flag=True, help="Compile the nets with torch.compile."

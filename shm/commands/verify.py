@@ -6,16 +6,20 @@ import click
 
 from shm.commands.options import OUTPUT, STORE
 from shm.commands.speech import complain, print_json, say, say_next, written_out
+from shm.commands.topics import TopicCommand, topic
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
     from shm.workflows.verify import Verdict
 
 
-@click.command(short_help="Check every byte of a store, and its splits.")
+@click.command(cls=TopicCommand, short_help="Check every byte of a store, and its splits.")
 @click.argument("store", type=STORE)
-@click.option(
-    "--repair", is_flag=True, help="Forget damaged shards, so that they can be made again."
+@topic(
+    "What is done about damage",
+    click.option(
+        "--repair", is_flag=True, help="Forget damaged shards, so that they can be made again."
+    ),
 )
 @OUTPUT
 def command(store: "Location", repair: bool, as_json: bool) -> None:
@@ -39,7 +43,10 @@ def _conclude(verdict: "Verdict") -> None:
     store = verdict.store
     if verdict.sound:
         say(f"{store}: sound, {verdict.shards} shards checked")
-        say_next("shm-data", "inspect", store)
+        if verdict.kind == "prepared":
+            say_next("shm-data", "composite", store, "train.zarr", "--backgrounds", "FOLDER")
+        else:
+            say_next("shm", "train", store, "--run", "runs/first")
     elif verdict.repaired and verdict.damages:
         complain(f"{store}: the damaged shards are forgotten; run the command that made it again")
     elif verdict.damages:

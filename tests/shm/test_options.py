@@ -70,5 +70,24 @@ def test_a_store_whose_bytes_nobody_counts_is_described() -> None:
         "left_alone": [],
         "rejected": [],
     }
-    assert "  bytes      unknown in 1 shards, unknown a sample" in lines(described)
+    assert "  bytes      unknown in 1 shard, unknown a sample" in lines(described)
     assert size_words(1.5e6) == "1.5 MB"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sample", "raw"),
+        ("prepare", "raw", "people.zarr"),
+        ("composite", "people.zarr", "train.zarr", "--backgrounds", "voc"),
+        ("materialise", "lazy.zarr", "train.zarr"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_scheduler_and_workers_of_ones_own_exclude_each_other(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = refused("shm-data", *words, "--scheduler", "tcp://host:8786", "--workers", 2)
+    assert "--scheduler has workers of its own: leave --workers out" in told
+    assert not list(tmp_path.iterdir())

@@ -44,7 +44,8 @@ def test_rejects_are_told_unless_quiet_and_always_in_json(made: Path, there: Opt
     ("words", "then"),
     [
         (("inspect", "people.zarr"), "next: shm-data report "),
-        (("verify", "people.zarr"), "next: shm-data inspect "),
+        (("verify", "people.zarr"), "next: shm-data composite "),
+        (("verify", "lazy.zarr"), "next: shm train "),
         (("report", "people.zarr", "--out", "report.html"), "next: open "),
         (("export", "people.zarr", "files"), "files: 11 samples"),
         (("materialise", "lazy.zarr", "train.zarr"), "next: shm train "),

@@ -105,7 +105,12 @@ def composite_store(
                     plan(store, sources, run, counts)
                 make_images(store, shared, ledger)
             store.mark(complete=True)
-            ledger.add("end", accepted=store.slots, rejected=len(sources.left_out))
+            ledger.add(
+                "end",
+                accepted=store.slots,
+                rejected=sum(1 for _ in store.backgrounds.rejected()),
+                left_out=len(store.attributes["left_out"]),
+            )
         rejected = tuple(map(reject_of, store.backgrounds.rejected()))
     return Outcome(store=target, accepted=store.slots, rejected=rejected)
 
