@@ -58,6 +58,11 @@ def find(tree: Tree) -> Found | None:
         images.add(pair.image)
         ids |= {pair.id.casefold()} if pair.id else set()
         pairs.append(pair)
+    if not pairs and not rejects:
+        raise ManifestError(
+            f"{tree.root / name}: it lists nothing: write a row for each photo, with its image and "
+            "its mask or alpha, or take the file away"
+        )
     known = {file for pair in pairs for file in pair.files} | {reject.source for reject in rejects}
     left_alone = tuple(path for path in tree.images if path not in known)
     return Found(pairs=tuple(pairs), rejects=tuple(rejects), left_alone=left_alone, lists=(name,))
@@ -160,7 +165,8 @@ def _json_rows(path: Path) -> Iterator[tuple[int, object]]:
 
 def _check_columns(path: Path, names: list[str]) -> None:
     if "image" not in names:
-        raise ManifestError(f"{path}: no column is called 'image'; it has {', '.join(names):.300}")
+        has = ", ".join(names) or "none"
+        raise ManifestError(f"{path}: no column is called 'image'; its columns: {has:.300}")
     for name in names:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1, 0.5)

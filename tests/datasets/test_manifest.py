@@ -91,6 +91,9 @@ def test_a_manifest_names_pairs_and_its_bad_rows_are_rejected(
         ),
         ("manifest.csv", "photo,mask\na.jpg,b.png\n", "no column is called 'image'"),
         ("manifest.jsonl", '{"image": "a", "matte": "b"}\n', "unknown column 'matte'"),
+        ("manifest.csv", "", "no column is called 'image'; its columns: none"),
+        ("manifest.csv", "image,mask\n", "it lists nothing: write a row for each photo"),
+        ("manifest.jsonl", "\n", "it lists nothing"),
         ("manifest.csv", 'image,mask\n"a.jpg,b.png\n', "not a CSV file"),
     ],
 )
