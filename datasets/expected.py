@@ -74,6 +74,10 @@ _OPTIONAL: dict[str, Fits] = {
     "pixels": _is_text_or_none,
     "licence": _is_text_or_none,
     "classes": _is_texts,
+    "person": lambda value: value is None or isinstance(value, bool),
+    "annotations": _is_named,
+    "annotations_sha256": _is_named,
+    "photo_size": _is_size,
     "mark": lambda value: value in ("keep", "reject"),
 }
 

@@ -22,10 +22,22 @@ class MarksError(ShmError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What somebody thought of a photo when it had the bytes of this SHA-256."""
+    """What somebody thought of a photo when it and its annotations had these bytes.
+
+    Attributes
+    ----------
+    verdict : str
+        ``keep`` or ``reject``.
+    sha256 : str
+        Of the photo.
+    annotations : dict of str, optional
+        SHA-256 of its mask, alpha, trimap, foreground, by these names; without it the mark is of
+        the photo, whatever they are.
+    """
 
     verdict: Verdict
     sha256: str
+    annotations: Mapping[str, str] | None = None
 
 
 Marks: TypeAlias = Mapping[str, Mark]
@@ -43,7 +55,7 @@ def read_marks(path: Path) -> Marks:
     try:
         if path.stat().st_size > LARGEST:
             raise MarksError(f"{path}: larger than any file of marks")
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise MarksError(
             f"{path}: {error.strerror or error}: name the file that the page's `Save marks` wrote"
@@ -59,7 +71,7 @@ def read_marks(path: Path) -> Marks:
     for number, row in enumerate(rows, start=1):
         if not _is_mark(row):
             raise _no_marks(path, f"mark {number} needs source, sha256, and keep or reject")
-        mark = Mark(verdict=row["mark"], sha256=row["sha256"])
+        mark = Mark(verdict=row["mark"], sha256=row["sha256"], annotations=row.get("annotations"))
         if marks.setdefault(row["source"], mark) != mark:
             raise MarksError(f"{path}: two different marks on {row['source']!r}: keep one")
     return marks
@@ -71,7 +83,12 @@ def _is_mark(row: object) -> bool:
         and isinstance(row.get("source"), str)
         and isinstance(row.get("sha256"), str)
         and row.get("mark") in get_args(Verdict)
+        and _is_hashes(row.get("annotations", {}))
     )
+
+
+def _is_hashes(found: object) -> bool:
+    return isinstance(found, dict) and all(isinstance(each, str) for each in found.values())
 
 
 def _no_marks(path: Path, why: str) -> MarksError:

@@ -74,7 +74,9 @@ def reject_of(record: Record) -> dict[str, Any]:
     }
 
 
-def attempt(source: str, make: Callable[[], tuple[Arrays, Record]]) -> tuple[Arrays | None, Record]:
+def attempt(
+    source: str, make: Callable[[], tuple[Arrays | None, Record]]
+) -> tuple[Arrays | None, Record]:
     """Make a sample, or the record of its rejection: one bad input never stops the others."""
     try:
         arrays, record = make()

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shm.datasets.corpus import Pair
-from shm.datasets.files import file_sha256
 from shm.datasets.record import Record
 from shm.datasets.store import Store
 from shm.workflows.differences import listed
 from shm.workflows.ledger import Ledger, Signatures
-from shm.workflows.prepare.entries import Entry
-from shm.workflows.prepare.shard import annotation_files, signatures
+from shm.workflows.prepare.entries import Entry, hashes_of
+from shm.workflows.prepare.shard import signatures
 from shm.workflows.progress import progress
 
 REJECTED = "rejected"
@@ -91,11 +90,10 @@ def _is_same(root: Path, pair: Pair, record: Record) -> bool:
     if "rejected" in record:  # its bytes are not known, and what was wrong may be mended
         return False
     try:
-        hashes = {role: file_sha256(root / name) for role, name in annotation_files(pair).items()}
-        photo = file_sha256(root / pair.image)
+        now = hashes_of(root, pair)
     except OSError:
         return False
-    return photo == record.get("sha256") and hashes == record.get("annotations_sha256")
+    return all(record.get(name) == each for name, each in now.items())
 
 
 def explain_entries(store: Store, entries: Sequence[Entry]) -> str:

@@ -2,18 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypedDict
 
 from shm.datasets.corpus import Corpus, Pair, Reject
 from shm.datasets.files import file_sha256
 from shm.datasets.image import MAX_PIXELS
-from shm.datasets.marks import Marks, Verdict
+from shm.datasets.marks import Mark, Marks, Verdict
 from shm.datasets.splits import SplitConfig, assign_splits
 from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import PrepareConfig
 from shm.workflows.progress import watched
 
 Annotation = Literal["auto", "alpha", "mask", "trimap"]
+
+
+class Hashes(TypedDict):
+    """What the record of a photo knows its files by."""
+
+    sha256: str
+    annotations_sha256: dict[str, str]
 
 
 class CorpusEmptyError(ShmError, ValueError):
@@ -62,6 +70,27 @@ def list_entries(corpus: Corpus, run: PrepareRun) -> list[Entry]:
     return entries
 
 
+def annotation_files(pair: Pair) -> dict[str, str]:
+    """Return the files of a pair besides its photo, by what they are."""
+    files = {
+        "mask": pair.mask,
+        "alpha": pair.alpha,
+        "trimap": pair.trimap,
+        "foreground": pair.foreground,
+    }
+    return {role: name for role, name in files.items() if name is not None}
+
+
+def hashes_of(root: Path, pair: Pair) -> Hashes:
+    """Return the SHA-256 of a pair's files, as its record has them; raises OSError."""
+    return {
+        "sha256": file_sha256(root / pair.image),
+        "annotations_sha256": {
+            role: file_sha256(root / name) for role, name in annotation_files(pair).items()
+        },
+    }
+
+
 def with_marks(
     entries: Sequence[Entry], marks: Marks, corpus: Corpus, note: Callable[[str], None]
 ) -> list[Entry]:
@@ -69,24 +98,36 @@ def with_marks(
     waiting = dict(marks)
     marked = []
     for entry in watched("look up marks", "photo", entries):
-        mark = None if entry.pair is None else waiting.pop(entry.pair.image, None)
-        if entry.pair is None or mark is None:
+        source = entry.pair.image if entry.pair else entry.reject.source if entry.reject else ""
+        mark = waiting.pop(source, None)
+        if mark is None:
             marked.append(entry)
-        elif _sha256(corpus, entry.pair) == mark.sha256:
-            marked.append(replace(entry, mark=mark.verdict))
+        elif why := _why_void(entry, mark, corpus):
+            note(f"{source}: {why}: the mark does not count")
+            marked.append(entry)
         else:
-            note(f"{entry.pair.image}: changed since it was marked: the mark does not count")
-            marked.append(entry)
+            marked.append(replace(entry, mark=mark.verdict))
     for source in waiting:
         note(f"{source}: marked, but no photo of the corpus: the mark does not count")
     return marked
 
 
-def _sha256(corpus: Corpus, pair: Pair) -> str:
+def _why_void(entry: Entry, mark: Mark, corpus: Corpus) -> str:
+    """Return why a mark on a photo of the corpus does not count; "" where it does."""
+    if entry.pair is None:
+        reason = entry.reject.reason if entry.reject else "it is no input"
+        return f"marked, but rejected before it is looked at ({reason})"
     try:
-        return file_sha256(corpus.root / pair.image)
+        now = hashes_of(corpus.root, entry.pair)
     except OSError:
+        return "changed since it was marked"
+    if now["sha256"] != mark.sha256:
+        return "changed since it was marked"
+    before, after = mark.annotations, now["annotations_sha256"]
+    if before is None:
         return ""
+    others = [role for role in sorted({*before, *after}) if before.get(role) != after.get(role)]
+    return f"its {' and '.join(others)} changed since it was marked" if others else ""
 
 
 def split_pairs(
