@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from shm.pipeline.values import Alpha, RgbImage
+from tests.datasets.image_files import turned
 from tests.pipeline.scenes import scene
 from tests.workflows import adobe
 from tests.workflows.corpora import Options, run, write_backgrounds, write_people
@@ -88,7 +89,12 @@ class Kit:
         Image.fromarray(scene(SIDE)[0]).save(path, quality=95)
 
     def _people_photos(self, path: Path) -> None:
+        """Write them under the names that `shm-data sample` gives."""
         write_people(path, PEOPLE, SIDE)
+        for folder, ending in (("images", ".jpg"), ("masks", ".png")):
+            for number, file in enumerate(sorted((path / folder).iterdir())):
+                Image.open(file).save(path / folder / f"person_{number:04d}{ending}", quality=95)
+                file.unlink()
 
     def _new_photos(self, path: Path) -> None:
         path.mkdir()
@@ -113,6 +119,8 @@ class Kit:
     def _voc(self, path: Path) -> None:
         write_backgrounds(path.parent / "voc", 40, people=(3, 4))
         shutil.move(path.parent / "voc" / "VOC2012", path)
+        for photo in sorted((path / "JPEGImages").iterdir())[::3]:  # as cameras leave them
+            Image.open(photo).save(photo, quality=90, exif=turned(6))
 
     def _coco(self, path: Path) -> None:
         random = np.random.default_rng(2)
