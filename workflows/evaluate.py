@@ -65,6 +65,8 @@ class EvaluateRun:
         Above which a prediction is refused.
     worst : int
         How many images to keep for the sheet, those with the largest SAD.
+    sheet_side : int
+        Pixels that no side of their pictures exceeds.
     """
 
     model: str | None = None
@@ -76,6 +78,7 @@ class EvaluateRun:
     max_side: int | None = None
     max_pixels: int = MAX_PIXELS
     worst: int = 0
+    sheet_side: int = 192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,18 +135,22 @@ class Evaluation:
         """Return tables that say how their figures are normalised."""
         return to_markdown(self.summaries())
 
-    def write_sheet(self, path: Path) -> None:
-        """Write the pictures of the worst images, worst first, as a PNG."""
-        titles = ("image", "true trimap", "trimap", *self.scored, "true alpha")
-        shown = [
-            column
+    def columns(self) -> list[tuple[int, str]]:
+        """Return (place in a row, title) of the pictures of the sheet that show something new."""
+        titles = ("image", "true trimap", "predicted trimap", *self.scored, "true alpha")
+        return [
+            (column, title)
             for column, title in enumerate(titles)
             if any(row.pictures[column] is not None for row in self.sheet)
-            and (title != "trimap" or self.trimap == "predicted")  # else the true one, once more
+            and (column != 2 or self.trimap == "predicted")  # else the true one, once more
         ]
+
+    def write_sheet(self, path: Path) -> None:
+        """Write the pictures of the worst images, worst first, as a PNG."""
+        shown, titles = zip(*self.columns(), strict=True) if self.sheet else ((), ())
         rows = [[row.pictures[column] for column in shown] for row in self.sheet]
         captions = [row.caption for row in self.sheet]
-        picture = contact_sheet(rows, [titles[column] for column in shown], captions=captions)
+        picture = contact_sheet(rows, titles, captions=captions)
         write_png(path, picture)
 
 
@@ -166,6 +173,7 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
     failed: list[tuple[str, str]] = []
     confusion = np.zeros((len(TrimapClass), len(TrimapClass)), np.int64)
     worst = Worst(run.worst)
+    row = partial(_row, run.sheet_side)
     with progress("evaluate", len(truths), "image") as bar:
         for index in range(len(truths)):
             guesses: dict[str, Guess] = {}
@@ -188,7 +196,7 @@ def evaluate(truths: Truths, run: EvaluateRun, note: Callable[[str], None]) -> E
             if first.trimap is not None and truth.trimap is not None:
                 confusion += confusion_matrix(first.trimap, truth.trimap)
             latest = next(iter(scored.values()))[-1]
-            worst.offer(latest.figures["whole"]["sad"], partial(_row, truth, guesses, latest))
+            worst.offer(latest.figures["whole"]["sad"], partial(row, truth, guesses, latest))
             bar.advance()
     if not any(scored.values()):
         raise MethodError(f"{truths.name}: none of its {len(truths)} images could be scored")
@@ -242,13 +250,15 @@ class SheetRow(NamedTuple):
     pictures: tuple[NDArray[np.uint8] | None, ...]
 
 
-def _row(truth: Truth, guesses: Mapping[str, Guess], figures: Scored) -> SheetRow:
+def _row(side: int, truth: Truth, guesses: Mapping[str, Guess], figures: Scored) -> SheetRow:
     first = next(iter(guesses.values()))
     started = first.trimap if first.trimap is not None else truth.trimap
     shown = (truth.image, truth.trimap, started, *(g.alpha for g in guesses.values()), truth.alpha)
     return SheetRow(
         caption=f"{truth.id}\nSAD {figures.figures['whole']['sad']:.4g}",
-        pictures=tuple(None if each is None else thumbnail(eight_bits(each)) for each in shown),
+        pictures=tuple(
+            None if each is None else thumbnail(eight_bits(each), side) for each in shown
+        ),
     )
 
 
