@@ -290,7 +290,8 @@ class Store:
         Parameters
         ----------
         names : sequence of str, optional
-            Of `pictures`; all without it.
+            Pictures: of people some of ``image``, ``alpha``, ``trimap``, ``foreground``; all
+            without it.
         window : (rows, columns), optional
             With start and stop, within the sample.
 

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ PAGE = Path(__file__).parent / "api.md"
 MARK = "<!-- from here on written by docs/reference.py -->"
 
 TOPICS: dict[str, tuple[str, ...]] = {
-    "In a notebook": (
+    "shm.notebook": (
         "shm.notebook.open_store",
         "shm.notebook.store.SampleStore",
+        "shm.notebook.store.SampleStore.__getitem__",
         "shm.notebook.store.SampleStore.split",
         "shm.notebook.store.SampleStore.describe",
         "shm.notebook.sample.Sample",
@@ -24,7 +25,10 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "shm.notebook.matte",
         "shm.notebook.load_nets",
         "shm.notebook.nets.Nets",
+        "shm.notebook.nets.Nets.__call__",
         "shm.notebook.batches",
+        "shm.training.batch.Batch",
+        "shm.training.batch.Batch.true_alpha",
     ),
     "Stores": (
         "shm.datasets.storage.location.locate",
@@ -64,6 +68,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "shm.pipeline.prepare.PrepareConfig",
         "shm.pipeline.prepare.Prepared",
         "shm.pipeline.trimap.TrimapConfig",
+        "shm.pipeline.trimap.TrimapConfig.drawn",
         "shm.pipeline.trimap.Reach",
         "shm.pipeline.trimap.trimap_from_alpha",
         "shm.pipeline.trimap.trimap_from_prior",
@@ -103,14 +108,19 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "shm.models.build_model",
         "shm.models.load_encoders",
         "shm.models.build.Variant",
+        "shm.models.dim.DeepImageMattingConfig",
         "shm.models.TNet",
         "shm.models.MNet",
         "shm.models.Prediction",
     ),
     "Prediction": (
         "shm.workflows.nets.load_network",
+        "shm.workflows.nets.LoadedNets",
+        "shm.workflows.nets.LoadedNets.photo_config",
+        "shm.checkpoint.resolve",
         "shm.prediction.PhotoConfig",
         "shm.prediction.predict_photos",
+        "shm.pipeline.upsample.upsample_alpha",
         "shm.inference.choose_device",
     ),
     "Evaluation": (
@@ -151,10 +161,16 @@ def signature(name: str, thing: Any) -> str:  # noqa: ANN401
         getattr(thing, "_is_protocol", False) or inspect.isabstract(thing)
     ):
         return f"class {called}"
+    if isinstance(thing, property):
+        return called + returned(thing.fget)
     words = []
     star = False
     for parameter in inspect.signature(thing).parameters.values():
         if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            words.append(f"*{parameter.name}")
+            star = True
             continue
         if parameter.kind is parameter.KEYWORD_ONLY and not star:
             words.append("*")
@@ -166,7 +182,35 @@ def signature(name: str, thing: Any) -> str:  # noqa: ANN401
             words.append(f"{parameter.name}={default!r}")
         else:
             words.append(f"{parameter.name}=…")
-    return f"{called}({', '.join(words)})"
+    return f"{called}({', '.join(words)}){returned(thing)}"
+
+
+def returned(thing: Any) -> str:  # noqa: ANN401
+    """Return the type of what a function returns, where its docstring has no section for it."""
+    titles = {title for title, _ in sections(inspect.getdoc(thing) or "")}
+    found = inspect.Signature.empty
+    if not inspect.isclass(thing) and not titles & {"Returns", "Yields"}:
+        found = inspect.signature(thing).return_annotation
+    if found is inspect.Signature.empty:
+        return ""
+    text = found.__name__ if inspect.isclass(found) else str(found)
+    text = re.sub(r"numpy\.ndarray\[.*?numpy\.dtype\[(?:numpy\.)?(\w+)\]\]", r"\1 array", text)
+    return " → " + re.sub(r"\b(?:[a-z]\w*\.)+(\w+)", r"\1", text)
+
+
+def constants(thing: Any, text: str) -> list[str]:  # noqa: ANN401
+    """Return what the constants hold that a docstring names, each as an entry of Markdown."""
+    found = []
+    for name in dict.fromkeys(re.findall(r"(?<!`)`([A-Z][A-Z_]+)`(?!`)", text)):
+        module = thing.__module__
+        while not hasattr(importlib.import_module(module), name):  # or in a package around it
+            module, dot, _ = module.rpartition(".")
+            if not dot:
+                raise LookupError(f"{thing.__qualname__} names {name}, which its module has not")
+        value = getattr(importlib.import_module(module), name)
+        keys = value if isinstance(value, Mapping | tuple) else ()
+        found.append(_filled(f"- `{name}`: " + (", ".join(f"`{k}`" for k in keys) or f"{value}")))
+    return found
 
 
 def sections(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -210,14 +254,26 @@ def _filled(text: str) -> str:
     )
 
 
+def example(lines: list[str]) -> list[str]:
+    """Return the commands of a session as a block that is run."""
+    commands = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    return ["```python", *commands, "```"]
+
+
 def described(name: str) -> str:
     """Return the Markdown of one thing."""
     thing = find(name)
     head = f"### {name}\n\n```text\n{signature(name, thing)}\n```\n\n"
+    text = inspect.getdoc(thing) or ""
     lines = []
-    for title, content in sections((inspect.getdoc(thing) or "").replace("``", "`")):
-        told = list(entries(content)) if title in _LISTS else ["\n".join(content).strip()]
+    for title, content in sections(text.replace("``", "`")):
+        if title == "Examples":
+            told = example(content)
+        else:
+            told = list(entries(content)) if title in _LISTS else ["\n".join(content).strip()]
         lines += [*([f"{title}:", ""] if title else []), *told, ""]
+    if named := constants(thing, text):
+        lines += ["Constants:", "", *named, ""]
     return re.sub(r"\n{3,}", "\n\n", head + "\n".join(lines))
 
 

@@ -309,7 +309,7 @@ class CompositeStore:
     def read(
         self, slot: int, record: Record | None = None, names: Sequence[str] | None = None
     ) -> Arrays:
-        """Read a sample at its own size; returns and raises as `Renderer.make`.
+        """Read a sample at its own size; returns and raises as `Store.read`.
 
         Parameters
         ----------
@@ -317,7 +317,7 @@ class CompositeStore:
         record : dict, optional
             Not needed: the recipe says all.
         names : sequence of str, optional
-            Of `fields`; all without it.
+            Some of `FIELDS`; all without it.
         """
         del record
         return self.make(slot, self.recipe(slot), FIELDS if names is None else names)

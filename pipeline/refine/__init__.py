@@ -19,9 +19,9 @@ RefineMethod = Literal["auto", "hybrid", "closed-form", "knn", "none"]
 def refine_alpha(image: RgbImage, trimap: Trimap, method: str, prior: Prior | None = None) -> Alpha:
     """Solve the alpha of the unknown pixels; the certain ones keep 0 and 255.
 
-    Time and memory follow the unknown region rather than the photo: see `solve_photo`. A solve that
-    does not converge is tried once more, in the way that `solve` states; then the photo is refused.
-    No other method ever takes over.
+    Time and memory follow the unknown region rather than the photo. A solve that does not converge
+    is tried once more, with a preconditioner that drops less; then the photo is refused. No other
+    method ever takes over.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def open_store(path: str | Path) -> SampleStore:
     Examples
     --------
     >>> store = open_store("people.zarr")
-    >>> store["p0003"].alpha
+    >>> alpha = store["person_0003"].alpha
     """
     from shm.datasets.opening import open_samples
     from shm.datasets.storage.location import locate
@@ -94,7 +94,7 @@ def load_nets(model: str | Path, *, device: str = "auto") -> "Nets":
 
     Examples
     --------
-    >>> load_nets("runs/first")("photo.jpg").cut_out()
+    >>> rgba = load_nets("runs/first")("photos/images/person_0003.jpg").cut_out()
     """
     from shm.notebook.nets import Nets
     from shm.workflows.nets import NetsConfig, load_network

@@ -37,7 +37,8 @@ class PhotoConfig:
         ``"resize"``: at `max_side` in any case; ``"tiles"``: T-Net at `max_side`, M-Net at the
         photo's own size, tile by tile.
     max_side : int
-        Longer side in pixels, at least 32. 1500 in arXiv 1809.01354, section 5.
+        Longer side in pixels, at least 32; 0 stands for the nets' own, which
+        `LoadedNets.photo_config` fills in. 1500 in arXiv 1809.01354, section 5.
     upsampling : str
         How an alpha comes back to the photo's size: see `upsample_alpha`.
     tiles : TilesConfig
