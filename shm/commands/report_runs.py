@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, WholeRange
-from shm.commands.speech import print_json, say
+from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, FiniteRange, WholeRange
+from shm.commands.speech import complain, print_json, say
 
 
 @click.command(name="report", short_help="Show runs as a page, side by side.")
@@ -33,6 +33,14 @@ from shm.commands.speech import print_json, say
     default=8,
     help="Predictions of each run to show.",
 )
+@click.option(
+    "--megabytes",
+    metavar="MEGABYTES",
+    type=FiniteRange(1, 1000),
+    default=64.0,
+    help="Size that the pictures may have, megabytes: there are fewer, and predictions are "
+    "smaller, where they take more.",
+)
 @DEVICE
 @OUTPUT
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
@@ -45,13 +53,26 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     shm report runs/first runs/second --store train.zarr --split validation --out both.html
     """  # noqa: D301
     from shm.workflows.progress import size_words
-    from shm.workflows.report.runs import RunReport, report_runs
+    from shm.workflows.report.runs import RunPage, report_runs
 
-    told = report_runs(runs, out, RunReport(**options), say)
+    told = report_runs(runs, out, RunPage(**options), say)
     if as_json:
         print_json(told)
-        return
-    say(f"{out}: {len(runs)} run{'s' * (len(runs) > 1)}, {size_words(told['bytes'])}")
-    if options["store"] is None:
-        say("no figures: --store STORE measures them")
-    say(f"next: open {out} in a browser")
+    else:
+        say(f"{out}: {len(runs)} run{'s' * (len(runs) > 1)}, {size_words(told['bytes'])}")
+        if options["store"] is None:
+            say("no figures: --store STORE measures them")
+        say(f"next: open {out} in a browser")
+    _require_all(told["runs"])
+
+
+def _require_all(runs: list[dict[str, Any]]) -> None:
+    """End with 1 where a run could not be measured, or one of the images; the page says which."""
+    missing = [run["name"] for run in runs if "reason" in run]
+    failed = sum(len(run.get("failed", ())) for run in runs)
+    if missing:
+        complain(f"not measured: {', '.join(missing)}; the page has the others, and why")
+    if failed:
+        complain(f"{failed} images could not be scored; the page says why")
+    if missing or failed:
+        raise click.exceptions.Exit(1)

@@ -8,7 +8,8 @@ from typing import Any
 POINTS = 300
 """Points that a line is drawn with; of more, neighbours are averaged."""
 
-WIDTH, HEIGHT = 320.0, 130.0
+WIDTH, HEIGHT = 320, 130
+"""Of a chart's lines, in units of the page's own: it is stretched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,9 @@ class Chart:
     curves: tuple[Curve, ...]
     logarithmic: bool = False
 
+    width = WIDTH
+    height = HEIGHT
+
     @property
     def steps(self) -> tuple[int, int]:
         """Return the first and the last step."""
@@ -54,7 +58,19 @@ class Chart:
     def middle(self) -> float:
         """Return the value half-way up."""
         low, high = self.values
-        return math.sqrt(low * high) if self._is_logarithmic() else (low + high) / 2
+        return math.sqrt(low * high) if self.is_logarithmic else (low + high) / 2
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the axis' values from top to bottom, with as many digits as tell them apart."""
+        low, high = self.values
+        if not high > low:
+            return ["", f"{low:.3g}", ""]
+        for digits in range(3, 7):
+            found = [f"{value:.{digits}g}" for value in (high, self.middle, low)]
+            if len(set(found)) == len(found):
+                break
+        return found
 
     def path(self, curve: Curve) -> str:
         """Return a curve as the path of an SVG of `WIDTH` by `HEIGHT`."""
@@ -68,11 +84,13 @@ class Chart:
         dot = " l0 0" if len(places) == 1 else ""
         return f"M{' L'.join(places)}{dot}"
 
-    def _is_logarithmic(self) -> bool:
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether it is drawn so: there is no logarithm of zero."""
         return self.logarithmic and self.values[0] > 0
 
     def _scaled(self, value: float) -> float:
-        return math.log(value) if self._is_logarithmic() else value
+        return math.log(value) if self.is_logarithmic else value
 
 
 def _thinned(points: Sequence[tuple[int, float]]) -> Iterator[tuple[float, float]]:
