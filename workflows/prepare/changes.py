@@ -53,6 +53,7 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
     """
     known = ledger.signatures()
     changes = Changes()
+    bound = store.attributes["config"]["sample"]["reject_below"]
     shards = list(filter(store.has_shard, range(store.shards)))
     there = sum(len(store.slots_of(shard)) for shard in shards)
     with progress("look for changes", there, "photo", brief=True) as bar:
@@ -63,8 +64,13 @@ def find_changes(store: Store, entries: Sequence[Entry], root: Path, ledger: Led
                 continue
             mark = entries[slot].mark
             marked = record.get("mark") != mark
-            # A sample that was kept, or is now, is the same but for what its record says.
-            again = marked and ("rejected" in record or mark == "reject")
+            # A sample that was kept, or is now, is the same but for what its record says, unless it
+            # is below the bound that it was kept in spite of.
+            again = marked and (
+                "rejected" in record
+                or mark == "reject"
+                or (mark is None and record["quality"]["quality"] < bound)
+            )
             if not again and mark != "reject":
                 now = signatures(root, pair)
                 if len(now) < len(pair.files) or any(
