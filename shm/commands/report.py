@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     metavar="MEGABYTES",
     type=FiniteRange(1, 1000),
     default=64.0,
-    help="Size that the page may have, megabytes: pictures are made smaller where they take more.",
+    help="Size that the page may have, megabytes: where the samples take more, their pictures are "
+    "made smaller, then fewer are shown.",
 )
 @click.option(
     "--corpus",
     type=ANY_PATH,
     metavar="RAW",
     show_default=NONE,
-    help="The folder that `prepare` read, to show the masks: a store holds none.",
+    help="The folder or manifest that `prepare` read, to show the masks: a store holds none.",
 )
 @SEED
 @OUTPUT
@@ -54,14 +55,17 @@ def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None
     shm-data prepare photos people.zarr --marks marks.json
     """  # noqa: D301
     from shm.workflows.progress import size_words
-    from shm.workflows.report.store import ReportRun, report_store
+    from shm.workflows.report.store import StorePage, report_store
 
-    told = report_store(store, out, ReportRun(**options))
+    told = report_store(store, out, StorePage(**options))
     if as_json:
         print_json(told)
         return
     say(f"{out}: {told['shown']} of {told['samples']} samples, {size_words(told['bytes'])}")
-    if options["corpus"] is not None and told["masks"] < told["shown"]:
-        missing = told["shown"] - told["masks"]
-        say(f"{missing} without their mask: none in {options['corpus']} that is the one they had")
+    if told["too_large"]:
+        say(f"{told['too_large']} more samples have no room in {options['megabytes']:g} MB")
+    if options["corpus"] is not None and told["no_masks"]:
+        say(f"{told['no_masks']} without their mask: {options['corpus']} has it no more as it was")
+    elif options["corpus"] is not None and not told["masks"]:
+        say("no masks: these samples were made from mattes or trimaps")
     say(f"next: open {out} in a browser")

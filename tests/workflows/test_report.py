@@ -1,86 +1,41 @@
-"""The page of a store in a real browser: looked through, marked, and its marks obeyed."""
+"""The page of a store in a real browser: looked through from all sides."""
 
-import io
 import json
-import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from shm.datasets.store import open_store
-from tests.datasets.stores import all_files
+from shm.datasets.composites.store import open_composites
 from tests.workflows.browser import open_page
-from tests.workflows.corpora import Options, inspected, run, write_people
-
-MARKUP = "<img src=x onerror=document.title='owned'>&amp;\"'.png"
-"""A file's name that would be more than that, were it not escaped."""
-
-PEOPLE = 10
+from tests.workflows.corpora import Options, run, write_backgrounds, write_people
+from tests.workflows.pages import (
+    MARKUP,
+    PEOPLE,
+    box,
+    ids,
+    mark,
+    open_sample,
+    opened,
+    pixel,
+    tally,
+    write_report,
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
-    """A corpus in which one mask is shifted and one name is markup, its store and their page."""
-    folder = tmp_path_factory.mktemp("report")
-    write_people(folder / "raw", PEOPLE)
-    shifted = folder / "raw" / "masks" / "p0003.png"
-    Image.fromarray(np.roll(np.asarray(Image.open(shifted)), 20, axis=1)).save(shifted)
-    (folder / "raw" / "images" / "p0009.png").rename(folder / "raw" / "images" / MARKUP)
-    (folder / "raw" / "masks" / "p0009.png").rename(folder / "raw" / "masks" / MARKUP)
-    (folder / "raw" / "images" / "q<b>.png").write_bytes(b"\x89PNG\r\n\x1a\n, and no more")
-    (folder / "raw" / "masks" / "q<b>.png").write_bytes(b"")
-    run(*prepare(folder, "people.zarr"), "--max-rejects", 1, *there)
-    words = ("shm-data", "report", folder / "people.zarr", "--corpus", folder / "raw")
-    told = json.loads(run(*words, "--out", folder / "report.html", "--json").stdout)
-    assert (told["shown"], told["masks"], told["side"]) == (PEOPLE, PEOPLE, 64)
-    return folder
+    return write_report(tmp_path_factory.mktemp("report"), there)
 
 
 @pytest.fixture
 def page(folder: Path) -> Iterator[Page]:
-    with open_page() as (page, wrong):
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((folder / "report.html").as_uri())
+    with opened(folder / "report.html") as page:
         yield page
-        assert not wrong
-        assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
-
-
-def prepare(folder: Path, out: str, *more: object) -> Options:
-    words = ("shm-data", "prepare", folder / "raw", folder / out, "--size", 64, "--trimap", "fixed")
-    return *words, "--refine", "none", *more
-
-
-def ids(page: Page) -> list[str]:
-    """Return the ids of the cards that are to be seen, in their order."""
-    cards = page.locator("#sheet > li:visible")
-    return [str(card.get_attribute("data-id")) for card in cards.all()]
-
-
-def open_sample(page: Page, name: str) -> None:
-    page.locator(f'#sheet > li[data-id="{name}"] button').click()
-    page.locator("#panel[open]").wait_for()
-
-
-def box(page: Page, place: str) -> dict[str, float]:
-    found = page.locator(place).bounding_box()
-    assert found is not None
-    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
-
-
-def pixel(page: Page, x: float, y: float) -> tuple[int, ...]:
-    """Return the colour at a place of the frame, in shares of its size."""
-    shot = page.locator("#frame").screenshot()
-    picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
-    height, width = picture.shape[:2]
-    return tuple(picture[int(y * (height - 1)), int(x * (width - 1))].tolist())
 
 
 def test_samples_are_found_filtered_and_sorted(page: Page) -> None:
@@ -143,7 +98,7 @@ def test_markup_in_a_file_s_name_is_a_name(page: Page) -> None:
     assert page.title().startswith("people.zarr")
     assert page.locator("img[src=x]").count() == 0
     card = page.locator("#sheet > li", has_text="onerror")
-    assert card.get_attribute("data-photo") == f"images/{MARKUP}"
+    assert json.loads(str(card.get_attribute("data-target")))["source"] == f"images/{MARKUP}"
     card.locator("button").click()
     assert f"images/{MARKUP}" in page.locator("#facts").inner_text()
     page.keyboard.press("Escape")
@@ -169,113 +124,87 @@ def test_all_of_it_works_by_keyboard(page: Page) -> None:
     page.keyboard.press("+")
     assert page.locator('input[name="zoom"][value="100"]').is_checked()
     page.keyboard.press("Escape")
-    assert page.locator("#tally").inner_text() == "1 to keep, 1 to reject"
+    assert tally(page) == "1 to keep, 1 to reject"
     page.reload()  # the browser remembers
-    assert page.locator("#tally").inner_text() == "1 to keep, 1 to reject"
+    assert tally(page) == "1 to keep, 1 to reject"
     page.locator("#marked").select_option("reject")
     assert ids(page) == [first]
 
 
-def marks(page: Page, verdicts: dict[str, str], out: Path) -> Path:
-    """Mark samples in the page, and save that."""
-    for name, verdict in verdicts.items():
-        open_sample(page, name)
-        page.locator(f'#verdict button[data-mark="{verdict}"]').click()
-        page.keyboard.press("Escape")
-    with page.expect_download() as download:
-        page.locator("#save").click()
-    assert download.value.suggested_filename == "marks.json"
-    download.value.save_as(out)
-    return out
+def test_letters_in_a_list_of_choices_choose_there_and_set_no_mark(page: Page) -> None:
+    open_sample(page, "p0000")
+    for key in "rk2":
+        page.locator("#before").focus()
+        page.keyboard.press(key)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    assert tally(page) == "0 to keep, 0 to reject"
 
 
-def rejected(store: Path) -> dict[str, str]:
-    return {each["source"]: each["reason"] for each in inspected(store)["rejected"]}
+def test_arrows_scroll_a_picture_only_where_it_is_larger_than_its_place(page: Page) -> None:
+    open_sample(page, "p0000")
+    first = page.locator("#panel-id").inner_text()
+    page.locator('input[name="zoom"][value="100"]').check()  # 64 pixels: it fits
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowRight")
+    second = page.locator("#panel-id").inner_text()
+    assert second != first
+    page.set_viewport_size({"width": 400, "height": 300})
+    page.locator('input[name="zoom"][value="400"]').check()
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#panel-id").inner_text() == second
+    page.keyboard.press("Shift+ArrowLeft")
+    assert page.locator("#panel-id").inner_text() == first
 
 
-def test_marks_that_were_saved_are_obeyed(
-    folder: Path, page: Page, tmp_path: Path, there: Options
+MIDDLE = """() => {
+  const [frame, stage] = ["frame", "stage"].map((id) => document.getElementById(id));
+  const [inner, outer] = [frame, stage].map((each) => each.getBoundingClientRect());
+  return (outer.top + stage.clientHeight / 2 - inner.top) / inner.height;
+}"""
+"""How far down in the picture the middle of the stage is, in shares of its height."""
+
+
+def test_what_is_in_the_middle_stays_there_when_zoomed_and_is_moved_by_the_pointer(
+    page: Page,
 ) -> None:
-    saved = marks(page, {"p0001": "reject", "p0003": "keep"}, tmp_path / "marks.json")
-    found = json.loads(saved.read_text())
-    assert [(each["source"], each["mark"]) for each in found["marks"]] == [
-        ("images/p0001.png", "reject"),
-        ("images/p0003.png", "keep"),
-    ]
-    shutil.copytree(folder / "people.zarr", folder / "again.zarr")
-    options = ("--marks", saved, "--max-rejects", 1, *there)
-    told = run(*prepare(folder, "again.zarr"), *options).stderr
-    assert "changed or marked since, made again: images/p0001.png" in told
-    assert rejected(folder / "again.zarr")["images/p0001.png"] == "marked to be rejected"
-    run("shm-data", "verify", folder / "again.zarr")
-    before = all_files(folder / "again.zarr")
-    assert "made again" not in run(*prepare(folder, "again.zarr"), *options).stderr
-    run(*prepare(folder, "new.zarr"), *options)
-    assert before == all_files(folder / "again.zarr") == all_files(folder / "new.zarr")
-    # Without the marks it is again what it was.
-    run(*prepare(folder, "again.zarr"), "--max-rejects", 1, *there)
-    assert all_files(folder / "again.zarr") == all_files(folder / "people.zarr")
+    page.set_viewport_size({"width": 400, "height": 360})
+    open_sample(page, "p0000")
+    page.locator('input[name="zoom"][value="200"]').check()
+    page.locator('input[name="zoom"][value="400"]').check()
+    assert page.evaluate(MIDDLE) == pytest.approx(0.5, abs=0.02)
+    page.locator("#stage").scroll_into_view_if_needed()
+    stage = box(page, "#stage")
+    x, y = stage["x"] + 0.2 * stage["width"], stage["y"] + 0.5 * stage["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 30, steps=3)
+    page.mouse.up()
+    assert page.evaluate(MIDDLE) == pytest.approx(0.5 + 30 / 256, abs=0.02)
+    assert page.locator("#slide").input_value() == "50"
 
 
-def test_a_photo_that_is_marked_to_be_kept_is_kept_whatever_its_quality(
-    folder: Path, page: Page, tmp_path: Path, there: Options
-) -> None:
-    saved = marks(page, {"p0003": "keep"}, tmp_path / "marks.json")
-    words = (*prepare(folder, "strict.zarr"), "--reject-below", 0.3, "--max-rejects", 2, *there)
-    run(*words)
-    assert "is below 0.3" in rejected(folder / "strict.zarr")["images/p0003.png"]
-    run(*words, "--marks", saved)
-    assert "images/p0003.png" not in rejected(folder / "strict.zarr")
-    records = {each["source"]: each for _, each in open_store(folder / "strict.zarr").samples()}
-    assert records["images/p0003.png"]["mark"] == "keep"
+def test_the_focus_goes_to_the_next_card_where_its_own_is_filtered_out(page: Page) -> None:
+    page.locator("#marked").select_option("none")
+    before = ids(page)
+    mark(page, {before[2]: "reject"})
+    focused = f"document.activeElement.closest('li')?.dataset.id === {before[3]!r}"
+    page.wait_for_function(focused)
+    assert ids(page) == [name for name in before if name != before[2]]
 
 
-def write_marks(path: Path, *rows: dict[str, Any], **more: object) -> Path:
-    content = {"format": "shm marks 1", "store": "people.zarr", "marks": list(rows), **more}
-    path.write_text(json.dumps(content))
-    return path
+def test_a_card_is_told_with_its_figures_and_its_mark(page: Page) -> None:
+    mark(page, {"p0001": "keep"})
+    told = page.locator('#sheet > li[data-id="p0001"]').aria_snapshot()
+    assert "quality" in told
+    assert "keep" in told
 
 
-def test_marks_of_other_photos_are_told_and_do_not_count(
-    folder: Path, tmp_path: Path, there: Options
-) -> None:
-    file = write_marks(
-        tmp_path / "marks.json",
-        {"source": "images/p0001.png", "sha256": "0" * 64, "mark": "reject"},
-        {"source": "images/none.png", "sha256": "", "mark": "keep"},
-    )
-    words = (*prepare(folder, "others.zarr"), "--marks", file, "--max-rejects", 1, *there)
-    told = run(*words).stderr
-    assert "images/p0001.png: changed since it was marked: the mark does not count" in told
-    assert "images/none.png: marked, but no photo of the corpus" in told
-    assert all_files(folder / "others.zarr") == all_files(folder / "people.zarr")
-
-
-MARK = {"source": "images/p0001.png", "sha256": "", "mark": "keep"}
-
-NO_MARKS: list[tuple[Callable[[Path], object], str]] = [
-    (lambda path: path, "No such file"),
-    (lambda path: path.mkdir(), "Is a directory"),
-    (lambda path: path.write_bytes(b"\xff"), "it is no JSON"),
-    (lambda path: path.write_text("[" * 100_000), "it is no JSON"),
-    (lambda path: path.write_text("[]"), "its format is not"),
-    (lambda path: write_marks(path, format="2"), "its format is not"),
-    (lambda path: write_marks(path, marks={}), "it has no list of marks"),
-    (lambda path: write_marks(path, MARK | {"mark": "maybe"}), "mark 1 needs source"),
-    (lambda path: write_marks(path, MARK, MARK | {"mark": "reject"}), "two different marks"),
-]
-
-
-@pytest.mark.parametrize(("make", "told"), NO_MARKS)
-def test_what_holds_no_marks_is_a_line(
-    folder: Path, tmp_path: Path, make: Callable[[Path], object], told: str
-) -> None:
-    file = tmp_path / "marks.json"
-    make(file)
-    refused = run(*prepare(folder, "no.zarr"), "--marks", file, code=1).stderr
-    assert told in refused
-    assert str(file) in refused
-    assert not (folder / "no.zarr").exists()
+def test_the_page_holds_the_command_that_makes_its_store(folder: Path, page: Page) -> None:
+    told = page.locator(".marks code").inner_text()
+    made = "--size 64 --trimap fixed --refine none --marks marks.json"
+    assert told == f"shm-data prepare {folder / 'raw'} {folder / 'people.zarr'} {made}"
 
 
 def test_pictures_are_made_smaller_until_the_page_is_no_larger_than_asked(
@@ -292,9 +221,37 @@ def test_pictures_are_made_smaller_until_the_page_is_no_larger_than_asked(
         page = tmp_path / f"{megabytes}.html"
         words = ("shm-data", "report", tmp_path / "people.zarr", "--out", page)
         told = json.loads(run(*words, "--megabytes", megabytes, "--json").stdout)
-        assert told["bytes"] == page.stat().st_size < megabytes * 1.2e6
+        assert told["bytes"] == page.stat().st_size <= megabytes * 1e6
         sides.append(told["side"])
     assert sides[0] < sides[1] == 400
+
+
+def test_a_page_that_is_too_small_shows_fewer_samples_and_says_so(
+    chain: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    words = ("shm-data", "report", chain / "train.zarr", "--out", page, "--samples", 5000)
+    told = json.loads(run(*words, "--megabytes", 1, "--json").stdout)
+    assert told["bytes"] == page.stat().st_size <= 1e6
+    assert told["shown"] == 280 - told["too_large"] < 280
+    with opened(page) as shown:
+        assert len(ids(shown)) == told["shown"]
+        assert f"{told['too_large']} more had no room" in shown.locator("#samples").inner_text()
+        assert {"worst", "best", "random"} == {
+            why
+            for card in shown.locator("#sheet > li").all()
+            for why in str(card.get_attribute("data-why")).split()
+        }
+    assert (
+        f"{told['too_large']} more samples have no room in 1 MB"
+        in run(*words, "--megabytes", 1).stderr
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_no_more_samples_are_shown_than_asked_for(folder: Path, tmp_path: Path, count: int) -> None:
+    words = ("shm-data", "report", folder / "people.zarr", "--samples", count, "--json")
+    assert json.loads(run(*words, "--out", tmp_path / "x.html").stdout)["shown"] == count
 
 
 def test_composites_are_shown_with_what_is_behind_them(chain: Path, tmp_path: Path) -> None:
@@ -309,11 +266,61 @@ def test_composites_are_shown_with_what_is_behind_them(chain: Path, tmp_path: Pa
         assert "VOC2012/JPEGImages/" in page.locator("#facts").inner_text()
         page.keyboard.press("r")
         page.keyboard.press("Escape")
-        assert re.match(r"0 to keep, 1 to reject", page.locator("#tally").inner_text())
+        assert tally(page) == "0 to keep, 1 to reject"
         objects = page.locator("figure", has_text="Objects in the backgrounds")
         assert "chair" in objects.inner_text()
         assert page.locator("#left-out ~ details").count() == 1
         assert not wrong
+
+
+def test_figures_of_composites_are_measured_on_them(tmp_path: Path, there: Options) -> None:
+    raw = write_people(tmp_path / "raw", 8)
+    backgrounds = write_backgrounds(tmp_path / "behind", 12)
+    people, out = tmp_path / "people.zarr", tmp_path / "composites.zarr"
+    run("shm-data", "prepare", raw, people, "--refine", "none", "--trimap", "fixed", *there)
+    words = ("--backgrounds", backgrounds, "--placement", "move,scale", "--per-foreground", 3)
+    run("shm-data", "composite", people, out, *words, *there)
+    run("shm-data", "report", out, "--out", tmp_path / "report.html", "--samples", 5)
+    store = open_composites(out)
+    records = {record["id"]: (slot, record) for slot, record in store.samples()}
+    with opened(tmp_path / "report.html") as page:
+        for card in page.locator("#sheet > li").all():
+            slot, record = records[str(card.get_attribute("data-id"))]
+            arrays = store.read(slot)
+            subject = float(str(card.get_attribute("data-subject")))
+            assert subject == pytest.approx(arrays["alpha"].mean() / 255)
+            assert subject != pytest.approx(record["quality"]["subject"], rel=1e-3)
+            assert float(str(card.get_attribute("data-unknown"))) == pytest.approx(
+                (arrays["trimap"] == 128).mean()
+            )
+        assert "of those shown" in page.locator("figure", has_text="Brightness").inner_text()
+        assert page.locator("figure", has_text="Quality of the person").count() == 1
+
+
+def test_masks_of_composites_and_of_mattes_are_told_apart_from_missing_ones(
+    chain: Path, folder: Path, tmp_path: Path, there: Options
+) -> None:
+    out = ("--out", tmp_path / "report.html")
+    words = ("shm-data", "report", chain / "lazy.zarr", "--corpus", chain / "raw", *out)
+    assert "composites stand elsewhere than their masks" in run(*words, code=1).stderr
+    shutil.copytree(folder / "raw", tmp_path / "raw")
+    (tmp_path / "raw/masks").rename(tmp_path / "raw/alphas")
+    run("shm-data", "prepare", tmp_path / "raw", tmp_path / "x.zarr", "--max-rejects", 1, *there)
+    words = ("shm-data", "report", tmp_path / "x.zarr", "--corpus", tmp_path / "raw", *out)
+    assert "no masks: these samples were made from mattes or trimaps" in run(*words).stderr
+    words = ("shm-data", "report", folder / "people.zarr", "--corpus", tmp_path / "raw", *out)
+    assert f"{PEOPLE} without their mask" in run(*words).stderr
+
+
+def test_a_manifest_says_where_the_masks_are(folder: Path, tmp_path: Path, there: Options) -> None:
+    shutil.copytree(folder / "raw", tmp_path / "raw")
+    rows = [f"images/p000{n}.png,masks/p000{n}.png" for n in range(4)]
+    manifest = tmp_path / "raw/manifest.csv"
+    manifest.write_text("\n".join(["image,mask", *rows]))
+    run("shm-data", "prepare", manifest, tmp_path / "x.zarr", *there)
+    words = ("shm-data", "report", tmp_path / "x.zarr", "--corpus", manifest, "--json")
+    told = json.loads(run(*words, "--out", tmp_path / "x.html").stdout)
+    assert (told["shown"], told["masks"], told["no_masks"]) == (4, 4, 0)
 
 
 def test_what_can_not_be_shown_is_a_line(chain: Path, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ WEB = Path(__file__).parent / "web"
 
 def write_page(template: str, **values: object) -> bytes:
     """Return a page made of a template of ``web/``, in UTF-8; every value is escaped."""
-    text = _environment().get_template(template).render(version=__version__, **values)
-    return text.encode("utf-8", "backslashreplace")
+    parts = _environment().get_template(template).generate(version=__version__, **values)
+    return b"".join(part.encode("utf-8", "backslashreplace") for part in parts)
 
 
 @cache
@@ -43,7 +43,7 @@ def _inline(name: str) -> Markup:
 
 def _hash_of(name: str) -> str:
     """Return what a content security policy knows a script of ours by."""
-    content = (WEB / name).read_bytes()
+    content = _inline(name).encode()  # what is inlined: a checkout may have other ends of lines
     return f"sha256-{b64encode(sha256(content).digest()).decode('ascii')}"
 
 

@@ -1,41 +1,36 @@
 """A store as one page to look at: samples, figures, rejects, and marks to keep or to reject."""
 
-import os
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from shm.datasets.composites.store import CompositeStore
 from shm.datasets.files import write_bytes
-from shm.datasets.group import damaged_metadata
+from shm.datasets.group import damaged_metadata, made_as
+from shm.datasets.marks import FORMAT
 from shm.datasets.opening import Samples, open_samples
-from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
 from shm.datasets.tree import printable
 from shm.pipeline.errors import ShmError
-from shm.pipeline.seed import generator
-from shm.workflows.inspect import flatten, inspect_store
-from shm.workflows.progress import progress, watched
-from shm.workflows.report.choice import Choice, Shown
-from shm.workflows.report.encode import THUMBNAIL
-from shm.workflows.report.figures import Histogram, count, histograms
+from shm.workflows.differences import differences, told_as_options
+from shm.workflows.inspect import flatten, history_of
+from shm.workflows.prepare import SPELLINGS, PrepareRun
+from shm.workflows.report.figures import OF_PIXELS, Histogram, count, figures_of, histograms
+from shm.workflows.report.fit import FitError, fit
 from shm.workflows.report.page import write_page
-from shm.workflows.report.panels import LISTED, VIEWS, Panel, panel_of
+from shm.workflows.report.panels import VIEWS, Panel, has_mask, panel_of
+from shm.workflows.report.rejects import MOST_FILES
+from shm.workflows.report.survey import Survey, survey
 
-PROBES = 8
-"""Samples whose pictures say how large those of all will be."""
+FEWEST_FILES = 5
+"""Files of one reason that are listed however small the page is to be."""
 
-NAMES_SHOWN = 500
-"""Files of one reason that are listed."""
-
-CLASSES_SHOWN = 24
+LISTS = 1 / 3
+"""Share of a page that its lists may take before they are cut shorter."""
 
 
 class ReportError(ShmError, ValueError):
@@ -43,7 +38,7 @@ class ReportError(ShmError, ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportRun:
+class StorePage:
     """What a page shows.
 
     Parameters
@@ -51,9 +46,10 @@ class ReportRun:
     samples : int
         How many at most.
     megabytes : float
-        Size that the page may have: where the pictures take more they are made smaller.
+        Size that the page may have: where the pictures take more they are made smaller, then fewer.
     corpus : Path, optional
-        The folder that `shm-data prepare` read, for the masks; a store holds none.
+        The folder, or the manifest, that `shm-data prepare` read, for the masks; a store holds
+        none.
     seed : int
         Of what is drawn at random.
     """
@@ -64,147 +60,148 @@ class ReportRun:
     seed: int = 0
 
 
-def report_store(path: Location, out: Path, run: ReportRun) -> dict[str, Any]:
-    """Write the page of a store, finished or not.
+def report_store(path: Location, out: Path, wanted: StorePage) -> dict[str, Any]:
+    """Write the page of a store: of prepared people, finished or not, or of finished composites.
 
     Returns
     -------
     dict
         ``report`` (its path), ``samples`` and ``shown`` (how many), ``side`` (pixels of the largest
-        picture), ``masks`` (how many samples have theirs), ``bytes``.
+        picture), ``masks`` (how many samples have theirs), ``no_masks`` (how many were made from
+        one that is not shown), ``too_large`` (how many samples had no room), ``bytes``.
 
     Raises
     ------
     ShmError
-        There is no such store, it is damaged, or it has no sample.
+        There is no such store, it is damaged, it has no sample, or not one of them has room.
     """
-    if run.corpus is not None and not run.corpus.is_dir():
-        raise ReportError(f"{run.corpus}: there is no such folder: give the one that was prepared")
     store = open_samples(path, incomplete=True)
-    about = inspect_store(path, worst=0)
+    corpus = _corpus(store, wanted.corpus)
     with damaged_metadata(path):
-        found = histograms()
-        shown = _choose(store, run, found)
-        if not shown:
+        found = survey(store, wanted.samples, wanted.seed)
+        asked = found.choice.shown(wanted.samples)
+        if not asked:
             raise ReportError(f"{path}: it has no sample to show yet")
-        panels, side = _panels(store, shown, run)
-        content = write_page(
-            "store.html",
-            about=about,
-            name=printable(path.resolve().name),
-            config=[(name, printable(str(value))) for name, value in flatten(about["config"])],
-            identity=str(store.attributes.get("seal", about["store"])),
-            panels=panels,
-            histograms=[each for each in found if each.total],
-            classes=_classes(store),
-            rejects=_by_reason(about["rejected"]),
-            left_out=_by_reason(about.get("left_out", [])),
-            views={name: title for name, title in VIEWS.items() if _has(panels, name)},
-            listed=[name for name in LISTED if any(name in panel.figures for panel in panels)],
-            side=side,
-        )
+        common = _common(store, path, wanted, found)
+        write = partial(write_page, "store.html", asked=len(asked), **common)
+        panels, content = _fitted(write, store, found, replace(wanted, corpus=corpus))
     write_bytes(out, content)
+    masks = sum("mask" in panel.pictures for panel in panels)
+    made = {each.record["id"] for each in asked if has_mask(each.record)}
     return {
         "report": str(out),
-        "samples": about["samples"],
+        "samples": found.samples,
         "shown": len(panels),
-        "side": side,
-        "masks": sum("mask" in panel.pictures for panel in panels),
+        "side": max(panel.side for panel in panels),
+        "masks": masks,
+        "no_masks": sum(panel.id in made for panel in panels) - masks,
+        "too_large": len(asked) - len(panels),
         "bytes": len(content),
     }
+
+
+def _corpus(store: Samples, corpus: Path | None) -> Path | None:
+    """Return the folder of the masks; raises `ReportError` where there can be none."""
+    if isinstance(store, CompositeStore):
+        if corpus is not None:
+            raise ReportError(
+                f"{store.path}: composites stand elsewhere than their masks: leave --corpus out, "
+                "or show the store of the people with it"
+            )
+        if not store.attributes["complete"]:
+            raise ReportError(f"{store.path}: not finished: run the command that makes it again")
+    if corpus is None:
+        return None
+    folder = corpus.parent if corpus.is_file() else corpus
+    if not folder.is_dir():
+        raise ReportError(f"{corpus}: there is no such folder: give the one that was prepared")
+    return folder
+
+
+def _fitted(
+    write: partial[bytes], store: Samples, found: Survey, wanted: StorePage
+) -> tuple[list[Panel], bytes]:
+    """Return the samples of a page and the page, which is no larger than asked for."""
+    room = int(wanted.megabytes * 1e6)
+    files = MOST_FILES
+    while True:
+        bare = len(write(panels=[], histograms=found.histograms, views={}, files=files))
+        if bare <= room * LISTS or files <= FEWEST_FILES:
+            break
+        files //= 2
+    make = partial(panel_of, store, wanted.corpus)
+    limit = room - bare
+    while True:
+        try:
+            panels, _ = fit(make, found.choice, wanted.samples, limit)
+        except FitError as error:
+            raise ReportError(
+                f"--megabytes {wanted.megabytes:g} is too little: without samples the page takes "
+                f"{bare / 1e6:.1f} MB, and {error}: give more"
+            ) from error
+        content = write(
+            panels=panels,
+            histograms=[*found.histograms, *_of_shown(store, panels)],
+            views={name: VIEWS[name] for name in VIEWS if _has(panels, name)},
+            files=files,
+        )
+        if len(content) <= room:
+            return panels, content
+        limit -= len(content) - room + FEWEST_FILES
 
 
 def _has(panels: Sequence[Panel], view: str) -> bool:
     return any(view in panel.pictures for panel in panels)
 
 
-def _choose(store: Samples, run: ReportRun, found: list[Histogram]) -> list[Shown]:
-    """Look at every sample's record; returns those to show, and counts the figures of all."""
-    choice = Choice(count=run.samples, seed=run.seed)
-    if not isinstance(store, CompositeStore):
-        for slot, record in _people(store):
-            count(found, record["quality"])
-            choice.offer(slot, record)
-        return choice.chosen()
-    if not store.attributes["complete"]:
-        raise ReportError(f"{store.path}: not finished: run the command that makes it again")
-    column = store.column("foreground")
-    slots, uses = np.unique(column, return_counts=True)
-    people = store.people()
-    for slot, times in zip(slots.tolist(), uses.tolist(), strict=True):
-        count(found, people[slot]["quality"], times)
-    # Of each person one composite, so that the worst are not one person over and over.
-    random = generator(run.seed, "report")
-    order = random.permutation(store.slots)
-    _, first = np.unique(column[order], return_index=True)
-    own = set(order[first].tolist())
-    drawn = [*order[first].tolist(), *order[: run.samples].tolist()]
-    for slot in dict.fromkeys(drawn):
-        choice.offer(slot, store.record(slot), ranked=slot in own)
-    return choice.chosen()
-
-
-def _people(store: Any) -> Iterator[tuple[int, Record]]:  # noqa: ANN401
-    """Yield (slot, record) of the accepted samples of the shards that stand."""
-    shards = list(filter(store.has_shard, range(store.shards)))
-    for shard in watched("choose samples", "shard", shards):
-        for slot, record in zip(store.slots_of(shard), store.records_of(shard), strict=True):
-            if "rejected" not in record:
-                yield slot, record
-
-
-def _panels(store: Samples, shown: Sequence[Shown], run: ReportRun) -> tuple[list[Panel], int]:
-    """Read what is shown, with pictures as large as the page allows; returns their side, too."""
-    side = _side(store, shown, run)
-    make = partial(panel_of, store, corpus=run.corpus, side=side)
-    panels = []
-    with (
-        progress("report", len(shown), "sample") as bar,
-        ThreadPoolExecutor(os.cpu_count() or 1) as threads,
-    ):
-        bar.begin()
-        for panel in threads.map(make, shown):
-            panels.append(panel)
-            bar.advance()
-    return panels, side
-
-
-def _side(store: Samples, shown: Sequence[Shown], run: ReportRun) -> int:
-    """Return how large pictures may be, judged by a few of the samples."""
-    probes = shown[:: max(1, len(shown) // PROBES)][:PROBES]
-    limit = run.megabytes * 1e6 / len(shown)
-    side: int = max(max(each.record["size"]) for each in shown)
-    while True:
-        taken = sum(panel_of(store, each, run.corpus, side).bytes for each in probes) / len(probes)
-        if taken <= limit or side <= THUMBNAIL:
-            return side
-        side = max(THUMBNAIL, int(side * min(0.9, (limit / taken) ** 0.5)))
-
-
-def _classes(store: Samples) -> list[tuple[str, int]]:
-    """Return how many composites have each class of object in their background."""
+def _of_shown(store: Samples, panels: Sequence[Panel]) -> list[Histogram]:
+    """Return how the figures that are known only of samples that are shown are distributed."""
     if not isinstance(store, CompositeStore):
         return []
-    scenes = store.scenes()
-    slots, uses = np.unique(store.column("background"), return_counts=True)
-    found: Counter[str] = Counter()
-    for slot, times in zip(slots.tolist(), uses.tolist(), strict=True):
-        for name in scenes[slot].get("classes", ()) or ("not annotated",):
-            found[printable(name)] += times
-    return found.most_common(CLASSES_SHOWN)
+    found = histograms(OF_PIXELS)
+    for panel in panels:
+        count(found, panel.figures)
+    return found
 
 
-def _by_reason(rejects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Put rejects together whose reasons differ in numbers alone, the most frequent first."""
-    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for reject in rejects:
-        reason = printable(reject["reason"])
-        groups[re.sub(r"\d[\d.,]*", "…", reason)].append((printable(reject["source"]), reason))
-    return [
-        {
-            "reason": files[0][1] if len(set(dict(files).values())) == 1 else reason,
-            "count": len(files),
-            "files": files[:NAMES_SHOWN],
-        }
-        for reason, files in sorted(groups.items(), key=lambda each: -len(each[1]))
-    ]
+def _common(store: Samples, path: Location, wanted: StorePage, found: Survey) -> dict[str, Any]:
+    """Return what a page says whichever samples it shows."""
+    attributes = store.attributes
+    composites = isinstance(store, CompositeStore)
+    return {
+        "composites": composites,
+        "form": store.form if isinstance(store, CompositeStore) else "",
+        "complete": attributes["complete"],
+        "canvas": store.canvas,
+        "bytes_on_disk": store.bytes_on_disk(),
+        "name": printable(path.resolve().name),
+        "config": [(name, printable(str(value))) for name, value in flatten(attributes["config"])],
+        "software": attributes["software"],
+        "history": history_of(path),
+        "identity": attributes.get("seal") or made_as(attributes),
+        "format": FORMAT,
+        "found": found,
+        "figures": _figures(composites=composites),
+        "again": "" if composites else _again(attributes, path, wanted.corpus),
+    }
+
+
+def _figures(*, composites: bool) -> dict[str, dict[str, str]]:
+    """Return what figures are called and what they say, by their names."""
+    shown = figures_of(("quality", *OF_PIXELS) if composites else None)
+    found = {each.name: {"title": each.title, "meaning": each.meaning} for each in shown}
+    if composites:
+        found["quality"]["title"] = "Quality of the person's matte"
+    return found
+
+
+def _again(attributes: Mapping[str, Any], path: Location, corpus: Path | None) -> str:
+    """Return the command that makes a store of people again as it was made, but for the marks."""
+    there = {"config": json.loads(json.dumps(asdict(PrepareRun())))}
+    made = {"config": attributes["config"]}
+    _, options = told_as_options(differences(there, made), there, made, SPELLINGS)
+    words = ["shm-data", "prepare", "RAW" if corpus is None else str(corpus), str(path)]
+    for option in options:
+        name, _, value = option.partition(" ")
+        words += [name, value]
+    return printable(shlex.join([*words, "--marks", "marks.json"]))

@@ -4,24 +4,39 @@
 const at = (id) => document.getElementById(id);
 const about = JSON.parse(at("about").textContent);
 const samples = [...document.querySelectorAll("script.sample")];
-const cards = [...document.querySelectorAll("#sheet > li")];
 const sheet = at("sheet");
+const cards = [...sheet.children];
 const panel = at("panel");
+const stage = at("stage");
+const frame = at("frame");
 const CUT_OUT = "cut-out";
-const ZOOMS = ["fit", "100", "200", "400"];
+const titleOf = (view) => (view === CUT_OUT ? "Cut-out" : about.views[view]);
 
-const parsed = new Map(); // a sample's pictures are megabytes: read when it is looked at
+let read = { index: -1 }; // a sample's pictures are megabytes: one at a time is held as an object
 function sample(index) {
-  if (!parsed.has(index)) parsed.set(index, JSON.parse(samples[index].textContent));
-  return parsed.get(index);
+  if (read.index !== index) read = { index, ...JSON.parse(samples[index].textContent) };
+  return read;
 }
 
 // ------------------------------------------------------------------ marks
 
 const KEY = `shm-marks:${about.identity}`;
-const marks = new Map(); // a photo's source -> {source, sha256, mark}
+const marks = new Map(); // a photo's source -> {source, sha256, annotations, mark}
+const targets = new Map(); // a photo's source -> what a mark on it is of, as the store has it
+const photos = new Map(); // a card, or the line of a reject -> its photo's source
+for (const place of document.querySelectorAll("[data-target]")) {
+  const target = JSON.parse(place.dataset.target);
+  targets.set(target.source, target);
+  photos.set(place, target.source);
+}
 
-const cardOf = (index) => sheet.querySelector(`[data-index="${index}"]`);
+const sorted = (hashes) => JSON.stringify(Object.entries(hashes).sort());
+
+function isStale({ source, sha256, annotations }) {
+  const now = targets.get(source);
+  if (!now) return false; // not on this page
+  return sha256 !== now.sha256 || (annotations !== undefined && sorted(annotations) !== sorted(now.annotations));
+}
 
 function remember() {
   try {
@@ -32,71 +47,86 @@ function remember() {
 }
 
 function recall() {
+  let found = null;
   try {
-    for (const each of JSON.parse(localStorage.getItem(KEY) ?? "[]")) marks.set(each.source, each);
+    found = JSON.parse(localStorage.getItem(KEY));
   } catch {
-    localStorage.removeItem(KEY);
+    // What can't be read is not there.
   }
+  // Those that the store obeys are where the first look begins: marks that are saved hold them too.
+  for (const each of Array.isArray(found) ? found : about.marks) marks.set(each.source, each);
 }
 
-function markOf(card) {
-  return marks.get(card.dataset.photo)?.mark ?? "";
+function markOf(place) {
+  const found = marks.get(photos.get(place));
+  return found && !isStale(found) ? found.mark : "";
 }
 
-function mark(card, value) {
-  const { photo: source, sha256 } = card.dataset;
-  if (value) marks.set(source, { source, sha256, mark: value });
-  else marks.delete(source);
+function mark(place, value) {
+  const target = targets.get(photos.get(place));
+  if (!target) return;
+  if (value) marks.set(target.source, { ...target, mark: value });
+  else marks.delete(target.source);
   remember();
   showMarks();
 }
 
+const WORDS = { keep: "✓ keep", reject: "✕ reject" };
+
+function press(group, value) {
+  for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.mark === value));
+}
+
 function showMarks() {
-  const counts = { keep: 0, reject: 0 };
-  for (const each of marks.values()) counts[each.mark] += 1;
-  at("tally").textContent = `${counts.keep} to keep, ${counts.reject} to reject`;
-  at("save").disabled = marks.size === 0;
-  for (const card of cards) {
-    const value = markOf(card);
-    card.dataset.marked = value || "none";
-    const button = card.querySelector("button");
-    if (value) button.dataset.mark = value;
+  const valid = [...marks.values()].filter((each) => !isStale(each));
+  const count = (value) => valid.filter((each) => each.mark === value).length;
+  const stale = marks.size - valid.length;
+  const told = stale === 1 ? "1 mark is of a changed photo, and does not count" : `${stale} marks are of changed photos, and do not count`;
+  at("tally").textContent = `${count("keep")} to keep, ${count("reject")} to reject${stale ? `; ${told}` : ""}`;
+  at("save").disabled = valid.length === 0;
+  at("told").textContent = "";
+  for (const place of photos.keys()) {
+    const value = markOf(place);
+    const button = place.querySelector(".card");
+    if (!button) press(place, value);
+    else if (value) button.dataset.mark = value;
     else delete button.dataset.mark;
-    button.setAttribute("aria-label", `${card.dataset.id}, ${card.dataset.split}, ${value ? `marked ${value}` : "no mark"}`);
+    if (button) button.querySelector(".mark").textContent = WORDS[value] ?? "";
   }
+  for (const card of cards) card.dataset.marked = markOf(card) || "none";
 }
 
 function save() {
-  const rows = [...marks.values()].sort((one, other) => (one.source < other.source ? -1 : 1));
-  const content = JSON.stringify({ format: "shm marks 1", store: about.store, marks: rows }, null, 1);
+  const rows = [...marks.values()].filter((each) => !isStale(each));
+  rows.sort((one, other) => (one.source < other.source ? -1 : 1));
+  const content = JSON.stringify({ format: about.format, store: about.store, marks: rows }, null, 1);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
   link.download = "marks.json";
   link.click();
-  at("tally").textContent += `; saved as ${link.download}`;
+  at("told").textContent = `saved as ${link.download}`;
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 async function load(file) {
   try {
-    const found = JSON.parse(await file.text());
-    if (found.format !== "shm marks 1") throw new Error("no marks of a report");
-    for (const { source, sha256, mark: value } of found.marks) {
-      if (value === "keep" || value === "reject") marks.set(String(source), { source: String(source), sha256: String(sha256), mark: value });
+    const found = JSON.parse((await file.text()).replace(/^\uFEFF/, ""));
+    if (found?.format !== about.format || !Array.isArray(found.marks)) throw new Error("no marks of a report");
+    for (const { source, sha256, annotations, mark: value } of found.marks) {
+      if (value in WORDS) marks.set(String(source), { source: String(source), sha256: String(sha256), annotations, mark: value });
     }
     remember();
     showMarks();
     arrange();
+    at("told").textContent = `loaded ${file.name}`;
   } catch (error) {
-    at("tally").textContent = `${file.name}: ${error.message}`;
+    at("told").textContent = `${file.name}: ${error.message}`;
   }
 }
 
 // ------------------------------------------------------------------ the sheet
 
-function shown() {
-  return [...sheet.children].filter((card) => !card.hidden);
-}
+const shownCards = () => [...sheet.children].filter((card) => !card.hidden);
 
 function arrange() {
   const find = at("find").value.toLowerCase();
@@ -109,22 +139,29 @@ function arrange() {
       (why && !card.dataset.why.split(" ").includes(why)) ||
       Object.entries(wanted).some(([name, value]) => value && card.dataset[name] !== value);
   }
-  const sort = at("sort").value;
-  const name = sort.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-  const sign = at("falling").checked ? -1 : 1;
-  const order = (one, other) => {
-    if (sort === "id") return sign * one.dataset.id.localeCompare(other.dataset.id);
-    return sign * (Number(one.dataset[name] ?? 0) - Number(other.dataset[name] ?? 0));
-  };
-  sheet.append(...[...cards].sort(order));
-  const some = shown().length;
+  sheet.append(...[...cards].sort(compare));
+  const some = shownCards().length;
   at("count").textContent = some ? `${some} of ${cards.length}` : `none of ${cards.length}: change the filters`;
+}
+
+function compare(one, other) {
+  const sort = at("sort").value;
+  const sign = at("falling").checked ? -1 : 1;
+  if (sort === "id") return sign * one.dataset.id.localeCompare(other.dataset.id);
+  const name = sort.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+  const [first, second] = [one.dataset[name], other.dataset[name]];
+  // Those without the figure come last, whichever way it is sorted.
+  if (first === undefined || second === undefined) return (first === undefined) - (second === undefined);
+  return sign * (Number(first) - Number(second));
 }
 
 // ------------------------------------------------------------------ one sample
 
 let current = 0;
-let order = [];
+let order = []; // of the samples that the sheet showed when one was opened
+
+const cardOf = (index) => cards[index];
+const chosen = (name) => panel.querySelector(`input[name="${name}"]:checked`).value;
 
 function views(index) {
   const { pictures } = sample(index);
@@ -134,55 +171,65 @@ function views(index) {
 
 function layer(place, name) {
   const { pictures } = sample(current);
-  let shown;
   if (name === CUT_OUT) {
-    shown = document.createElement("div");
-    shown.className = behind();
+    const ground = document.createElement("div");
+    ground.className = chosen("behind");
     const cut = document.createElement("div");
     cut.className = "cut";
     cut.style.backgroundImage = `url("${pictures.foreground}")`;
     cut.style.maskImage = `url("${pictures.alpha}")`;
-    shown.append(cut);
+    ground.append(cut);
+    place.replaceChildren(ground);
   } else {
-    shown = document.createElement("img");
-    shown.src = pictures[name];
-    shown.alt = about.views[name];
-    shown.draggable = false;
+    const picture = document.createElement("img");
+    picture.src = pictures[name];
+    picture.alt = titleOf(name);
+    picture.draggable = false;
+    place.replaceChildren(picture);
   }
-  place.replaceChildren(shown);
-}
-
-const chosen = (name) => panel.querySelector(`input[name="${name}"]:checked`).value;
-const behind = () => chosen("behind");
-
-function choose(name, value) {
-  panel.querySelector(`input[name="${name}"][value="${value}"]`).checked = true;
 }
 
 function cycle(name, step) {
-  const values = [...panel.querySelectorAll(`input[name="${name}"]`)].map((each) => each.value);
-  const place = values.indexOf(chosen(name)) + step;
-  const last = values.length - 1;
-  choose(name, values[name === "zoom" ? Math.min(last, Math.max(0, place)) : (place + values.length) % values.length]);
+  const inputs = [...panel.querySelectorAll(`input[name="${name}"]`)];
+  const place = inputs.findIndex((each) => each.checked) + step;
+  const last = inputs.length - 1;
+  inputs[name === "zoom" ? Math.min(last, Math.max(0, place)) : (place + inputs.length) % inputs.length].checked = true;
 }
 
 function draw() {
   layer(at("under"), at("before").value);
   layer(at("over"), at("after").value);
-  at("stage").setAttribute("aria-label", `${sample(current).id}: ${at("before").value} and ${at("after").value}`);
+  stage.setAttribute("aria-label", `${sample(current).id}: ${titleOf(at("before").value)} and ${titleOf(at("after").value)}`);
   fit();
   slide();
 }
 
+// What is in the middle of the stage stays there, whatever the zoom.
 function fit() {
   const [height, width] = sample(current).size;
-  const stage = at("stage");
   const zoom = chosen("zoom");
+  const [x, y] = middle();
+  stage.classList.toggle("fits", zoom === "fit");
   const scale = zoom === "fit" ? Math.min((stage.clientWidth - 2) / width, (stage.clientHeight - 2) / height) : Number(zoom) / 100;
-  at("frame").style.width = `${Math.max(1, Math.round(width * scale))}px`;
-  at("frame").style.height = `${Math.max(1, Math.round(height * scale))}px`;
-  at("frame").classList.toggle("sharp", scale >= 2);
+  frame.style.width = `${Math.max(1, Math.round(width * scale))}px`;
+  frame.style.height = `${Math.max(1, Math.round(height * scale))}px`;
+  frame.classList.toggle("sharp", scale >= 2);
+  const now = middle();
+  stage.scrollLeft += (x - now[0]) * frame.offsetWidth;
+  stage.scrollTop += (y - now[1]) * frame.offsetHeight;
+  stage.classList.toggle("pans", overflows());
 }
+
+// Where in the frame, in shares of its size, the middle of the stage is.
+function middle() {
+  const [inner, outer] = [frame.getBoundingClientRect(), stage.getBoundingClientRect()];
+  if (!inner.width || !inner.height) return [0.5, 0.5];
+  const x = outer.left + stage.clientLeft + stage.clientWidth / 2 - inner.left;
+  const y = outer.top + stage.clientTop + stage.clientHeight / 2 - inner.top;
+  return [x / inner.width, y / inner.height].map((share) => Math.min(1, Math.max(0, share)));
+}
+
+const overflows = () => stage.scrollWidth > stage.clientWidth || stage.scrollHeight > stage.clientHeight;
 
 function slide() {
   const place = at("slide").value;
@@ -196,7 +243,7 @@ function options(select, names, wanted) {
     ...names.map((name) => {
       const option = document.createElement("option");
       option.value = name;
-      option.textContent = name === CUT_OUT ? "Cut-out" : about.views[name];
+      option.textContent = titleOf(name);
       return option;
     }),
   );
@@ -205,43 +252,49 @@ function options(select, names, wanted) {
 
 function show(index) {
   current = index;
-  const { id, source, split, group, size, figures, cause, facts } = sample(index);
+  const { id, cause } = sample(index);
   at("panel-id").textContent = id;
   const names = views(index);
   options(at("before"), names, "image");
   options(at("after"), names, CUT_OUT);
-  const rows = { file: source, split, group, size: `${size[1]} × ${size[0]} px`, ...facts };
-  for (const [name, value] of Object.entries(figures)) rows[name] = Number(value.toPrecision(3));
-  at("facts").replaceChildren(
-    ...Object.entries(rows).map(([name, value]) => {
-      const row = document.createElement("div");
-      for (const [tag, text] of [["dt", name.replaceAll("_", " ")], ["dd", value]]) {
-        const cell = document.createElement(tag);
-        cell.textContent = text;
-        row.append(cell);
-      }
-      return row;
-    }),
-  );
-  at("cause").textContent = cause && `Lowers its quality most: ${cause}.`;
+  at("facts").replaceChildren(...facts(sample(index)).map(([name, value, meaning]) => row(name, value, meaning)));
+  const what = about.composites ? "the quality of the person's matte" : "its quality";
+  at("cause").textContent = cause && `Lowers ${what} most: ${cause}.`;
   showVerdict();
   draw();
 }
 
-function showVerdict() {
-  const value = markOf(cardOf(current));
-  for (const button of at("verdict").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.mark === value));
+function facts({ source, split, group, size, side, figures, facts: made }) {
+  const shrunk = side < Math.max(...size) ? `, shown at ${side} px` : "";
+  const own = { file: source, split, group, size: `${size[1]} × ${size[0]} px${shrunk}`, ...made };
+  const measured = Object.entries(figures).map(([name, value]) => [about.figures[name].title, Number(value.toPrecision(3)), about.figures[name].meaning]);
+  return [...Object.entries(own), ...measured];
+}
+
+function row(name, value, meaning) {
+  const found = document.createElement("div");
+  if (meaning) found.title = meaning;
+  for (const [tag, text] of [["dt", name], ["dd", value]]) {
+    const cell = document.createElement(tag);
+    cell.textContent = text;
+    found.append(cell);
   }
-  const place = order.indexOf(current);
-  at("said").textContent = `${place + 1} of ${order.length}${value ? `, marked ${value}` : ""}`;
+  return found;
+}
+
+function showVerdict() {
+  const card = cardOf(current);
+  const value = markOf(card);
+  press(at("verdict"), value);
+  at("verdict").disabled = !photos.has(card);
+  at("said").textContent = `${order.indexOf(current) + 1} of ${order.length}${value ? `, marked ${value}` : ""}`;
 }
 
 function open(index) {
-  order = shown().map((card) => Number(card.dataset.index));
+  order = shownCards().map((card) => Number(card.dataset.index));
   if (!panel.open) panel.showModal();
   show(index);
-  at("stage").focus();
+  stage.focus();
 }
 
 function step(by) {
@@ -254,6 +307,11 @@ function judge(value) {
   showVerdict();
 }
 
+function swap() {
+  [at("before").value, at("after").value] = [at("after").value, at("before").value];
+  draw();
+}
+
 const KEYS = {
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
@@ -261,7 +319,7 @@ const KEYS = {
   r: () => judge("reject"),
   u: () => judge(""),
   b: () => (cycle("behind", 1), draw()),
-  s: () => (([at("before").value, at("after").value] = [at("after").value, at("before").value]), draw()),
+  s: swap,
   "+": () => (cycle("zoom", 1), fit()),
   "=": () => (cycle("zoom", 1), fit()),
   "-": () => (cycle("zoom", -1), fit()),
@@ -269,33 +327,45 @@ const KEYS = {
 
 panel.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.matches("select, input[type=range], input[type=radio]") && event.key.startsWith("Arrow")) return;
-  if (chosen("zoom") !== "fit" && event.target === at("stage") && event.key.startsWith("Arrow") && !event.shiftKey) return; // scrolls
+  const arrow = event.key.startsWith("Arrow");
+  if (event.target.matches("select")) return; // letters choose in it
+  if (event.target.matches("input") && (arrow || event.key === " ")) return;
+  if (arrow && event.target === stage && overflows() && !event.shiftKey) return; // they scroll
   const names = views(current);
   const number = Number(event.key);
+  const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (number >= 1 && number <= names.length) {
     at("after").value = names[number - 1];
     draw();
-  } else if (KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key]) {
-    KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key]();
-  } else return;
+  } else if (act) act();
+  else return;
   event.preventDefault();
 });
 
-let dragging = false;
-function drag(event) {
-  const box = at("frame").getBoundingClientRect();
+// The line is dragged, or the picture where it is larger than its place; touch scrolls by itself.
+const NEAR = 24;
+let drag = null;
+function moveLine(event) {
+  const box = frame.getBoundingClientRect();
   at("slide").value = (100 * (event.clientX - box.left)) / box.width;
   slide();
 }
-at("frame").addEventListener("pointerdown", (event) => {
-  if (event.pointerType === "touch" && chosen("zoom") !== "fit") return; // that pans
-  dragging = true;
-  at("frame").setPointerCapture(event.pointerId);
-  drag(event);
+function pan(event) {
+  stage.scrollLeft -= event.movementX;
+  stage.scrollTop -= event.movementY;
+}
+frame.addEventListener("pointerdown", (event) => {
+  if (event.button !== 0) return;
+  const box = frame.getBoundingClientRect();
+  const line = box.left + (box.width * at("slide").value) / 100;
+  const pans = overflows() && Math.abs(event.clientX - line) > NEAR;
+  if (pans && event.pointerType === "touch") return;
+  drag = pans ? pan : moveLine;
+  frame.setPointerCapture(event.pointerId);
+  if (!pans) moveLine(event);
 });
-at("frame").addEventListener("pointermove", (event) => dragging && drag(event));
-for (const name of ["pointerup", "pointercancel"]) at("frame").addEventListener(name, () => (dragging = false));
+frame.addEventListener("pointermove", (event) => drag?.(event));
+for (const name of ["pointerup", "pointercancel"]) frame.addEventListener(name, () => (drag = null));
 
 at("slide").addEventListener("input", slide);
 for (const name of ["before", "after"]) at(name).addEventListener("change", draw);
@@ -307,15 +377,26 @@ at("next").addEventListener("click", () => step(1));
 at("close").addEventListener("click", () => panel.close());
 panel.addEventListener("close", () => {
   arrange();
-  sheet.querySelector(`[data-index="${current}"] button`)?.focus();
+  // What was marked may be filtered out by now: then the next that is there, or the one before.
+  const place = order.indexOf(current);
+  const near = [...order.slice(place), ...order.slice(0, place).reverse()];
+  const card = near.map(cardOf).find((each) => !each.hidden);
+  (card?.querySelector("button") ?? at("marked")).focus();
 });
 addEventListener("resize", () => panel.open && fit());
 
 for (const card of cards) card.querySelector("button").addEventListener("click", () => open(Number(card.dataset.index)));
+for (const button of document.querySelectorAll(".files button")) {
+  const place = button.closest("[data-target]");
+  button.addEventListener("click", () => mark(place, markOf(place) === button.dataset.mark ? "" : button.dataset.mark));
+}
 at("filters").addEventListener("input", arrange);
 at("filters").addEventListener("submit", (event) => event.preventDefault());
 at("save").addEventListener("click", save);
-at("load").addEventListener("change", (event) => event.target.files[0] && load(event.target.files[0]));
+at("load").addEventListener("change", ({ target }) => {
+  if (target.files[0]) load(target.files[0]);
+  target.value = ""; // the same file may be loaded again
+});
 
 recall();
 showMarks();
