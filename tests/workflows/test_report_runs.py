@@ -146,6 +146,13 @@ def test_predictions_are_looked_at_closely_by_keyboard_alone(page_file: Path) ->
         panes.first.evaluate("view => view.scrollTo(9, 7)")
         page.wait_for_timeout(200)
         assert len(set(panes.evaluate_all("all => all.map((view) => view.scrollTop)"))) == 1
+        dialog.get_by_label("Zoom").select_option("to fit")
+        box = panes.first.locator("img").bounding_box()
+        assert box is not None
+        own.click(position={"x": 1, "y": 1})
+        assert own.evaluate("picture => picture.clientWidth") == 4 * width
+        own.click()
+        assert own.bounding_box() == box
         title = dialog.get_by_role("heading").inner_text()
         dialog.get_by_role("button", name="Next").press("Enter")
         assert dialog.get_by_role("heading").inner_text() != title

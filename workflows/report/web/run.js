@@ -63,6 +63,16 @@ function pane(picture) {
       other.scrollTo(view.scrollLeft, view.scrollTop);
     }
   });
+  view.addEventListener("click", (event) => {
+    const { left, top, width, height } = copy.getBoundingClientRect();
+    const [own, high] = ["width", "height"].map((name) => Number(copy.getAttribute(name)));
+    const scale = Math.min(width / own, height / high); // the picture is in the middle of its box
+    zoom.value = zoom.value === "fit" ? "4" : "fit";
+    arrange(
+      (event.clientX - left - width / 2) / (own * scale) + 0.5,
+      (event.clientY - top - height / 2) / (high * scale) + 0.5,
+    );
+  });
   const caption = document.createElement("figcaption");
   caption.className = "quiet";
   caption.textContent = picture.dataset.title;
@@ -70,11 +80,12 @@ function pane(picture) {
   return figure;
 }
 
-// Shows what is chosen at the zoom that is chosen, with the same place in the middle as before.
-function arrange() {
+// Shows what is chosen at the zoom that is chosen, with a place (a share of the picture) in the
+// middle, that which was there before if it isn't given.
+function arrange(x, y) {
   const before = [...panes.querySelectorAll("figure:not([hidden]) .view")].find((view) => view.clientWidth);
-  const x = before ? (before.scrollLeft + before.clientWidth / 2) / before.scrollWidth : 0.5;
-  const y = before ? (before.scrollTop + before.clientHeight / 2) / before.scrollHeight : 0.5;
+  x ??= before ? (before.scrollLeft + before.clientWidth / 2) / before.scrollWidth : 0.5;
+  y ??= before ? (before.scrollTop + before.clientHeight / 2) / before.scrollHeight : 0.5;
   panes.classList.toggle("fit", zoom.value === "fit");
   panes.classList.toggle("sharp", Number(zoom.value) > 1);
   for (const figure of panes.children) {
@@ -95,7 +106,7 @@ for (const [place, row] of rows.entries()) {
   row.querySelector(".look").addEventListener("click", open);
   row.querySelector(".strip").addEventListener("click", open);
 }
-zoom.addEventListener("change", arrange);
+zoom.addEventListener("change", () => arrange());
 part("previous").addEventListener("click", () => show(at - 1));
 part("next").addEventListener("click", () => show(at + 1));
 part("close").addEventListener("click", () => closer.close());
