@@ -108,6 +108,9 @@ def _nothing_found(root: Path, tree: Tree, layout: str) -> str:
     apart = summarise((image for image in tree.images if roles.apart(image)), roles.apart)
     if apart:
         text += f" ({', '.join(apart)} taken for no part of the corpus)"
+    if tree.rejects:
+        first = tree.rejects[0]
+        text += f"; {len(tree.rejects)} rejected, the first {first.source!r}: {first.reason}"
     if layout != "auto":
         return f"{text}; the layout {layout!r} expects {LAYOUTS[layout].expects}"
     return f"{text}; expected {LAYOUTS['folder'].expects} (or another layout: {', '.join(LAYOUTS)})"

@@ -199,7 +199,8 @@ def _refusal(root: Path, path: str) -> str | None:
         except (OSError, RuntimeError):
             return "a link that leads nowhere"
         if not target.is_relative_to(root):
-            return "a link that leads out of the corpus: copy the file instead"
+            what = "folder" if target.is_dir() else "file"
+            return f"a link that leads out of the corpus: copy the {what} instead"
     if not (full.is_file() or full.is_dir()):
         return "not a regular file"
     if suffix_of(path) in UNREAD_SUFFIXES:

@@ -202,7 +202,7 @@ def test_links_that_lead_out_of_the_corpus_are_rejected(tmp_path: Path) -> None:
     assert reasons(corpus) == {
         "images/b.jpg": "a link that leads out of the corpus: copy the file instead",
         "images/lost.jpg": "a link that leads nowhere",
-        "more": "a link that leads out of the corpus: copy the file instead",
+        "more": "a link that leads out of the corpus: copy the folder instead",
     }
     assert corpus.left_alone == ("inside",)
 
@@ -301,6 +301,15 @@ def test_layouts_are_tried_from_the_most_particular(tmp_path: Path) -> None:
     assert list(LAYOUTS) == ["manifest", "aisegment", "adobe", "p3m", "rgba", "folder"]
     write(tmp_path, {"images/a.jpg": photo(0), "masks/a.png": mask()})
     assert open_corpus(tmp_path, "folder") == open_corpus(tmp_path)
+
+
+def test_a_corpus_of_links_to_elsewhere_says_that_these_are_why_it_is_empty(tmp_path: Path) -> None:
+    write(tmp_path / "there", {"images/a.jpg": photo(0), "masks/a.png": mask()})
+    (tmp_path / "here").mkdir()
+    for name in ("images", "masks"):
+        (tmp_path / "here" / name).symlink_to(tmp_path / "there" / name)
+    with pytest.raises(CorpusError, match="2 rejected, the first 'images': a link"):
+        open_corpus(tmp_path / "here")
 
 
 def test_a_layout_that_forgets_images_is_refused_with_the_first_of_them(
