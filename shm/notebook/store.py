@@ -1,6 +1,6 @@
 """A store as a notebook shows it: what is in it, and its samples by number or by id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, overload
 
@@ -18,7 +18,7 @@ GLIMPSES = 6
 """Samples that a notebook shows of a store."""
 
 
-class SampleStore(Sequence[Sample]):
+class SampleStore:
     """Samples of a finished store, or of one of its splits, in the order of their ids.
 
     A sequence: ``store[0]``, ``store["person_0003"]``, ``store[:10]``, ``len(store)``,
@@ -90,6 +90,9 @@ class SampleStore(Sequence[Sample]):
         arrays = self.samples.read(slot, record, names)
         parts = {name: arrays[name] for name in ("image", "trimap", "alpha", "foreground")}
         return Sample(id=record["id"], background=arrays.get("background"), record=record, **parts)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self._read(slot) for slot in self._slots.tolist())
 
     def __contains__(self, which: object) -> bool:
         return self._slot(str(getattr(which, "id", which))) is not None
