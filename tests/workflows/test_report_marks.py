@@ -240,6 +240,13 @@ def test_marks_of_changed_photos_are_told_and_not_saved(page: Page, tmp_path: Pa
             "1 to keep, 0 to reject; 1 mark is of a changed photo, and does not count"
         )
     assert page.locator('#sheet > li[data-id="p0001"] .mark').inner_text() == ""
+    for wrong in (stale | {"annotations": None}, stale | {"mark": "toString"}, None):
+        rows = [] if wrong is None else [wrong]
+        page.locator("#load").set_input_files(write_marks(tmp_path / "x.json", *rows, format="2"))
+        page.locator("#told", has_text="x.json: no marks of a report").wait_for()
+        page.locator("#load").set_input_files(write_marks(tmp_path / "y.json", *rows))
+        told = "loaded y.json" if wrong is None else "y.json: one of its marks is none"
+        page.locator("#told", has_text=told).wait_for()
     for _ in range(2):
         saved = save(page, tmp_path / "marks.json")
         assert page.locator("#told").inner_text() == "saved as marks.json"

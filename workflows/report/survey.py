@@ -143,7 +143,9 @@ def _of_composites(store: CompositeStore, chooser: Chooser) -> Survey:
 def _classes(scene: Record) -> list[str]:
     if scene.get("classes"):
         return [printable(name) for name in scene["classes"]]
-    return ["(no annotation)" if scene.get("person") is None else "(nothing annotated)"]
+    if "person" not in scene:  # of an earlier version
+        return ["(nothing known)"]
+    return ["(no annotation)" if scene["person"] is None else "(nothing annotated)"]
 
 
 def _composites_of(store: CompositeStore, chooser: Chooser) -> Choice:

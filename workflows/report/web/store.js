@@ -112,9 +112,12 @@ async function load(file) {
   try {
     const found = JSON.parse((await file.text()).replace(/^\uFEFF/, ""));
     if (found?.format !== about.format || !Array.isArray(found.marks)) throw new Error("no marks of a report");
-    for (const { source, sha256, annotations, mark: value } of found.marks) {
-      if (value in WORDS) marks.set(String(source), { source: String(source), sha256: String(sha256), annotations, mark: value });
-    }
+    const rows = found.marks.map(({ source, sha256, annotations, mark: value }) => {
+      const sound = Object.hasOwn(WORDS, value) && [source, sha256].every((each) => typeof each === "string");
+      if (!sound || annotations === null) throw new Error("one of its marks is none");
+      return { source, sha256, annotations, mark: value };
+    });
+    for (const each of rows) marks.set(each.source, each);
     remember();
     showMarks();
     arrange();
