@@ -194,6 +194,16 @@ def test_the_focus_goes_to_the_next_card_where_its_own_is_filtered_out(page: Pag
     assert ids(page) == [name for name in before if name != before[2]]
 
 
+@pytest.mark.parametrize("width", [390, 1300])
+def test_a_card_that_has_the_focus_is_not_under_the_marks(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 600})
+    page.locator("#falling").focus()
+    for _ in range(PEOPLE):
+        page.keyboard.press("Tab")
+        card = box(page, "#sheet button:focus")
+        assert card["y"] + card["height"] <= box(page, ".marks")["y"]
+
+
 def test_a_card_is_told_with_its_figures_and_its_mark(page: Page) -> None:
     mark(page, {"p0001": "keep"})
     told = page.locator('#sheet > li[data-id="p0001"]').aria_snapshot()
@@ -282,8 +292,7 @@ def test_figures_of_composites_are_measured_on_them(tmp_path: Path, there: Optio
     people, out = tmp_path / "people.zarr", tmp_path / "composites.zarr"
     run("shm-data", "prepare", raw, people, "--refine", "none", "--trimap", "fixed", *there)
     words = ("--backgrounds", backgrounds, "--placement", "move,scale", "--per-foreground", 12)
-    words = (*words, "--unlabelled", "allow")
-    run("shm-data", "composite", people, out, *words, *there)
+    run("shm-data", "composite", people, out, *words, "--unlabelled", "allow", *there)
     run("shm-data", "report", out, "--out", tmp_path / "report.html", "--samples", 5)
     store = open_composites(out)
     records = {record["id"]: (slot, record) for slot, record in store.samples()}
