@@ -38,7 +38,7 @@ from shm.commands.speech import complain, print_json, say
     metavar="MEGABYTES",
     type=FiniteRange(1, 1000),
     default=64.0,
-    help="Size that the pictures may have, megabytes: there are fewer, and predictions are "
+    help="Size that the page may have, megabytes: there are fewer pictures, and predictions are "
     "smaller, where they take more.",
 )
 @DEVICE

@@ -1,12 +1,14 @@
 """The page of training runs in a real browser: curves, pictures over time, figures, settings."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.datasets.stores import flip_a_byte
 from tests.faults.chain import TRAINING
@@ -149,7 +151,7 @@ def test_predictions_are_looked_at_closely_by_keyboard_alone(page_file: Path) ->
         dialog.get_by_label("Zoom").select_option("to fit")
         box = panes.first.locator("img").bounding_box()
         assert box is not None
-        own.click(position={"x": 1, "y": 1})
+        own.click(position={"x": 150, "y": 90})
         assert own.evaluate("picture => picture.clientWidth") == 4 * width
         own.click()
         assert own.bounding_box() == box
@@ -187,6 +189,26 @@ def test_runs_on_other_trimaps_are_not_compared(
         phases = page.locator("#curves ~ details > summary").all_inner_texts()
         assert phases == ["tnet", "mnet", "end-to-end", *(f"stage-{each}" for each in range(4))]
         assert not wrong
+
+
+def test_a_page_is_no_larger_than_it_may_be_and_says_what_is_missing(
+    chain: Path, copy: Callable[[str], Path], tmp_path: Path
+) -> None:
+    many = copy("many")
+    (picture, *_) = (many / "tnet" / "pictures").glob("step-*.png")
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.fromarray(noise).save(picture)
+    for step in range(100, 130):
+        shutil.copy(picture, picture.with_name(f"step-{step:08d}.png"))
+    options = ("--store", chain / "train.zarr", "--split", "validation", "--megabytes", 1)
+    out = tmp_path / "report.html"
+    told = json.loads(run("shm", "report", many, *options, "-o", out, "--json").stdout)
+    assert told["bytes"] == out.stat().st_size <= 1_000_000
+    with open_page() as (page, _):
+        page.goto(out.as_uri())
+        page.locator("#pictures ~ details > summary").first.click()
+        told = page.locator(".moments .quiet").first.inner_text()
+        assert re.fullmatch(r"[1-9] of 32 steps", told)
 
 
 def test_what_could_not_be_scored_is_told(chain: Path, runs: list[Path], tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_pictures_over_time_are_as_many_as_there_is_room_for(tmp_path: Path) -> 
         "b": (3, 3),
     }
     assert [step for step, _ in found["tnet", "a"].shown][:: MOMENTS - 1] == [1, 30]
-    one = len(found["tnet", "a"].shown[0][1])
+    one = found["tnet", "b"].bytes // 3
     found = moments_within(folders, 5 * one)
     assert [len(each.shown) for each in found.values()] == [2, 2]
     found = moments_within(folders, 2 * one)

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from shm.datasets.image import read_photo
 from shm.datasets.tree import printable
-from shm.pictures import thumbnail
 from shm.workflows.evaluate import Evaluation, SheetRow
-from shm.workflows.report.encode import encode
+from shm.workflows.report.encode import THUMBNAIL, encode, shrunk
 
 MOMENTS = 12
 """Steps of a phase whose pictures are shown, evenly over those that there are."""
@@ -28,8 +27,11 @@ STEP = re.compile(r"step-\d+\.png")
 HELD = 512_000_000
 """Bytes that the pictures of a run's worst predictions may take before they are encoded."""
 
-SMALLEST = 160
+SMALLEST = THUMBNAIL
 """Side below which pictures of predictions are rather left out than made smaller."""
+
+MARKUP = 400
+"""Bytes that a picture takes beside its own."""
 
 PROBES = 4
 """Rows whose pictures say how large those of all will be."""
@@ -41,6 +43,11 @@ class Moments:
 
     shown: Sequence[tuple[int, str]]
     there: int
+
+    @property
+    def bytes(self) -> int:
+        """Return how much of a page they take."""
+        return sum(len(picture) + MARKUP for _, picture in self.shown)
 
 
 def moments_within(
@@ -58,14 +65,15 @@ def moments_within(
     last = sum(len(encoded(found[-1])) for found in files.values())
     most = min(MOMENTS, int(limit / last))
     while True:
-        shown = {
-            key: [(_step(file), encoded(file)) for file in _evenly(found, most)]
+        moments = {
+            key: Moments(
+                shown=[(_step(file), encoded(file)) for file in _evenly(found, most)],
+                there=len(found),
+            )
             for key, found in files.items()
         }
-        if sum(len(picture) for each in shown.values() for _, picture in each) <= limit or not most:
-            return {
-                key: Moments(shown=shown[key], there=len(found)) for key, found in files.items()
-            }
+        if sum(each.bytes for each in moments.values()) <= limit or not most:
+            return moments
         most -= 1
 
 
@@ -126,6 +134,7 @@ class Worst:
 
 
 TITLES = ("image", "true trimap", "predicted trimap", "predicted alpha", "true alpha")
+TRIMAPS = (1, 2)
 
 
 def sheet_side(worst: int) -> int:
@@ -163,7 +172,7 @@ def _encoder(columns: Sequence[int], side: int) -> Callable[[SheetRow], WorstRow
         for column in columns:
             pixels = row.pictures[column]
             if pixels is not None:
-                small = thumbnail(pixels, side)
+                small = shrunk(pixels, side, exact=column in TRIMAPS)
                 pictures.append(Picture(TITLES[column], encode(small), *small.shape[:2]))
         return WorstRow(printable(row.caption.replace("\n", ", ")), pictures)
 
@@ -171,4 +180,4 @@ def _encoder(columns: Sequence[int], side: int) -> Callable[[SheetRow], WorstRow
 
 
 def _bytes(row: WorstRow) -> int:
-    return sum(len(picture.url) for picture in row.pictures)
+    return sum(len(picture.url) + MARKUP for picture in row.pictures)

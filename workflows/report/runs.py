@@ -1,7 +1,8 @@
 """Training runs as one page: curves, pictures over time, figures, worst predictions, settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from shm.workflows.report.run_folder import Run, RunError, names_of, read_run
 from shm.workflows.report.run_pictures import Moments, moments_within, sheet_side, worst_within
 from shm.workflows.truth import StoreTruths
 
+TABLES = 20_000
+"""Bytes that the figures of a run take, at most, beside its pictures."""
+
 MOST = 8
 """Runs side by side: more colours than that nobody tells apart."""
 
@@ -43,8 +47,8 @@ class RunPage:
     worst : int
         Predictions of each run that are shown, those with the largest SAD.
     megabytes : float
-        Size that the pictures may have, half of it those over time: where they take more there are
-        fewer of them, and predictions are smaller.
+        Size that the page may have. Half of what curves and tables leave is for pictures over time:
+        where they take more there are fewer of them, and predictions are smaller.
     """
 
     store: Location | None = None
@@ -60,7 +64,7 @@ class PhasePage:
 
     name: str
     charts: Sequence[Chart]
-    pictures: Mapping[str, Moments]
+    pictures: Mapping[str, Moments] = field(default_factory=dict)
 
 
 def report_runs(
@@ -84,29 +88,24 @@ def report_runs(
     if len(paths) > MOST:
         raise RunError(f"{len(paths)} runs: at most {MOST} can be told apart on one page")
     runs = [read_run(path, name) for path, name in zip(paths, names_of(paths), strict=True)]
-    limit = wanted.megabytes * 1e6
-    phases = _phases(runs, limit / 2)
-    limit -= sum(
-        len(picture)
-        for phase in phases
-        for each in phase.pictures.values()
-        for _, picture in each.shown
-    )
-    found = {} if wanted.store is None else _measured(runs, wanted, wanted.store, limit, note)
-    content = write_page(
+    page = partial(
+        write_page,
         "run.html",
         runs=runs,
-        phases=phases,
         settings=_settings(runs),
         provenance={run.name: provenance(run, wanted.store) for run in runs},
-        measured=found,
         measured_on=None if wanted.store is None else f"{wanted.store}, {wanted.split} split",
         columns=COLUMNS,
         regions=REGIONS,
-        remarks=remarks(found),
-        changes=changes(found),
         megabytes=wanted.megabytes,
     )
+    phases = _phases(runs)
+    text = page(phases=phases, measured={}, remarks=[], changes=None)
+    limit = max(0, wanted.megabytes * 1e6 - len(text) - TABLES * len(runs))
+    phases = _with_pictures(phases, runs, limit / 2)
+    limit -= sum(each.bytes for phase in phases for each in phase.pictures.values())
+    found = {} if wanted.store is None else _measured(runs, wanted, wanted.store, limit, note)
+    content = page(phases=phases, measured=found, remarks=remarks(found), changes=changes(found))
     write_bytes(out, content)
     return {
         "report": str(out),
@@ -119,17 +118,29 @@ def report_runs(
     }
 
 
-def _phases(runs: Sequence[Run], limit: float) -> list[PhasePage]:
+def _phases(runs: Sequence[Run]) -> list[PhasePage]:
     names = [each.value for each in Phase if any(each.value in run.logs for run in runs)]
-    folders = {(phase, run.name): run.path / phase / "pictures" for phase in names for run in runs}
+    return [
+        PhasePage(name=name, charts=charts_of([run.logs.get(name, ()) for run in runs]))
+        for name in names
+    ]
+
+
+def _with_pictures(
+    phases: Sequence[PhasePage], runs: Sequence[Run], limit: float
+) -> list[PhasePage]:
+    folders = {
+        (phase.name, run.name): run.path / phase.name / "pictures"
+        for phase in phases
+        for run in runs
+    }
     moments = moments_within(folders, limit)
     return [
-        PhasePage(
-            name=phase,
-            charts=charts_of([run.logs.get(phase, ()) for run in runs]),
-            pictures={run: found for (of, run), found in moments.items() if of == phase},
+        replace(
+            phase,
+            pictures={run: found for (of, run), found in moments.items() if of == phase.name},
         )
-        for phase in names
+        for phase in phases
     ]
 
 
