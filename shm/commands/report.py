@@ -6,44 +6,52 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange, WholeRange
-from shm.commands.speech import print_json, say
+from shm.commands.speech import print_json, say, say_next
+from shm.commands.topics import TopicCommand, topic
 
 if TYPE_CHECKING:
     from shm.datasets.storage.location import Location
 
 
-@click.command(short_help="Show a store as a page, to judge it by eye.")
+SHOWN = topic(
+    "What is shown",
+    click.option(
+        "--samples",
+        metavar="COUNT",
+        type=WholeRange(1, 5000),
+        default=200,
+        help="Samples to show: a quarter the worst, a quarter the best, the others drawn at "
+        "random.",
+    ),
+    click.option(
+        "--corpus",
+        type=ANY_PATH,
+        metavar="RAW",
+        show_default=NONE,
+        help="The folder or manifest that `prepare` read, to show the masks: a store holds none.",
+    ),
+    SEED,
+)
+PAGE = topic(
+    "The page",
+    click.option(
+        "--out", "-o", type=ANY_PATH, default="report.html", help="The page: one file, no network."
+    ),
+    click.option(
+        "--megabytes",
+        metavar="MEGABYTES",
+        type=FiniteRange(1, 1000),
+        default=64.0,
+        help="Size that the page may have, megabytes: where the samples take more, their pictures "
+        "are made smaller, then fewer are shown.",
+    ),
+)
+
+
+@click.command(cls=TopicCommand, short_help="Show a store as a page, to judge it by eye.")
 @click.argument("store", type=STORE)
-@click.option(
-    "--out",
-    "-o",
-    type=ANY_PATH,
-    default="report.html",
-    help="The page: one file, needs no network.",
-)
-@click.option(
-    "--samples",
-    metavar="COUNT",
-    type=WholeRange(1, 5000),
-    default=200,
-    help="Samples to show: a quarter the worst, a quarter the best, the others drawn at random.",
-)
-@click.option(
-    "--megabytes",
-    metavar="MEGABYTES",
-    type=FiniteRange(1, 1000),
-    default=64.0,
-    help="Size that the page may have, megabytes: where the samples take more, their pictures are "
-    "made smaller, then fewer are shown.",
-)
-@click.option(
-    "--corpus",
-    type=ANY_PATH,
-    metavar="RAW",
-    show_default=NONE,
-    help="The folder or manifest that `prepare` read, to show the masks: a store holds none.",
-)
-@SEED
+@SHOWN
+@PAGE
 @OUTPUT
 def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show STORE as a page: samples to judge by eye, figures, rejects.
@@ -69,3 +77,5 @@ def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None
     elif options["corpus"] is not None and not told["masks"]:
         say("no masks: these samples were made from mattes or trimaps")
     say(f"next: open {out} in a browser")
+    if told["kind"] == "prepared":
+        say_next("shm-data", "composite", store, "train.zarr", "--backgrounds", "FOLDER")

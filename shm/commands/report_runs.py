@@ -7,41 +7,51 @@ import click
 
 from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, FiniteRange, WholeRange
 from shm.commands.speech import complain, print_json, say
+from shm.commands.topics import TopicCommand, topic
+
+PAGE = topic(
+    "The page",
+    click.option(
+        "--out", "-o", type=ANY_PATH, default="runs.html", help="The page: one file, no network."
+    ),
+    click.option(
+        "--megabytes",
+        metavar="MEGABYTES",
+        type=FiniteRange(1, 1000),
+        default=64.0,
+        help="Size that the page may have, megabytes: there are fewer pictures, and predictions "
+        "are smaller, where they take more.",
+    ),
+)
+MEASURED = topic(
+    "What is measured",
+    click.option(
+        "--store",
+        type=STORE,
+        show_default=NONE,
+        help="Measure the runs on samples of this store, and show the worst.",
+    ),
+    click.option(
+        "--split",
+        type=click.Choice(["train", "validation", "test"]),
+        default="test",
+        help="Which samples of the store.",
+    ),
+    click.option(
+        "--worst",
+        metavar="COUNT",
+        type=WholeRange(0, 50),
+        default=8,
+        help="Predictions of each run to show.",
+    ),
+    DEVICE,
+)
 
 
-@click.command(name="report", short_help="Show runs as a page, side by side.")
+@click.command(name="report", cls=TopicCommand, short_help="Show runs as a page, side by side.")
 @click.argument("runs", metavar="RUN...", type=ANY_PATH, nargs=-1, required=True)
-@click.option(
-    "--out", "-o", type=ANY_PATH, default="runs.html", help="The page: one file, no network."
-)
-@click.option(
-    "--store",
-    type=STORE,
-    show_default=NONE,
-    help="Measure the runs on samples of this store, and show the worst.",
-)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    default="test",
-    help="Which samples of the store.",
-)
-@click.option(
-    "--worst",
-    metavar="COUNT",
-    type=WholeRange(0, 50),
-    default=8,
-    help="Predictions of each run to show.",
-)
-@click.option(
-    "--megabytes",
-    metavar="MEGABYTES",
-    type=FiniteRange(1, 1000),
-    default=64.0,
-    help="Size that the page may have, megabytes: there are fewer pictures, and predictions are "
-    "smaller, where they take more.",
-)
-@DEVICE
+@MEASURED
+@PAGE
 @OUTPUT
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show training runs as a page, side by side: curves, pictures, figures, settings, data.

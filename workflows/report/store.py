@@ -66,9 +66,10 @@ def report_store(path: Location, out: Path, wanted: StorePage) -> dict[str, Any]
     Returns
     -------
     dict
-        ``report`` (its path), ``samples`` and ``shown`` (how many), ``side`` (pixels of the largest
-        picture), ``masks`` (how many samples have theirs), ``no_masks`` (how many were made from
-        one that is not shown), ``too_large`` (how many samples had no room), ``bytes``.
+        ``report`` (its path), ``kind`` (the store's), ``samples`` and ``shown`` (how many),
+        ``side`` (pixels of the largest picture), ``masks`` (how many samples have theirs),
+        ``no_masks`` (how many were made from one that is not shown), ``too_large`` (how many
+        samples had no room), ``bytes``.
 
     Raises
     ------
@@ -90,6 +91,7 @@ def report_store(path: Location, out: Path, wanted: StorePage) -> dict[str, Any]
     made = {each.record["id"] for each in asked if has_mask(each.record)}
     return {
         "report": str(out),
+        "kind": store.kind,
         "samples": found.samples,
         "shown": len(panels),
         "side": max(panel.side for panel in panels),
