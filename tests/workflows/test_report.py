@@ -189,8 +189,7 @@ def test_the_focus_goes_to_the_next_card_where_its_own_is_filtered_out(page: Pag
     page.locator("#marked").select_option("none")
     before = ids(page)
     mark(page, {before[2]: "reject"})
-    focused = f"document.activeElement.closest('li')?.dataset.id === {before[3]!r}"
-    page.wait_for_function(focused)
+    page.locator(f'#sheet > li[data-id="{before[3]}"] button:focus').wait_for()
     assert ids(page) == [name for name in before if name != before[2]]
 
 
