@@ -233,6 +233,9 @@ def test_pictures_are_made_smaller_until_the_page_is_no_larger_than_asked(
         assert told["bytes"] == page.stat().st_size <= megabytes * 1e6
         sides.append(told["side"])
     assert sides[0] < sides[1] == 400
+    with opened(tmp_path / "1.html") as shown:
+        shown.locator("#sheet button").first.click()
+        assert f"400 × 400 px, shown at {sides[0]} px" in shown.locator("#facts").inner_text()
 
 
 def test_a_page_that_is_too_small_shows_fewer_samples_and_says_so(
