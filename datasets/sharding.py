@@ -270,43 +270,42 @@ class ShardedArray:
         layout = self.layout
         index = np.full(layout.index, _LEFT_OUT, "<u8")
         compressor = zstandard.ZstdCompressor(level=layout.level)
+        chunk = np.zeros(layout.chunk, layout.dtype)  # one for all: a new one takes longer to get
         parts: list[bytes] = []
         offset = 0
         for place, array in enumerate(slots):
             if array is None:
                 continue
             for at in np.ndindex(*layout.grid):
-                chunk = self._chunk(array, at)
-                if chunk is None:
+                if not self._fill(chunk, array, at):
                     continue
-                content = _with_checksum(compressor.compress(chunk.data))
-                index[place, *at] = offset, len(content)
-                parts.append(content)
-                offset += len(content)
-        return b"".join([*parts, _with_checksum(index.tobytes())])
+                content = compressor.compress(chunk.data)
+                parts += content, _checksum(content)
+                index[place, *at] = offset, len(content) + _CRC_BYTES
+                offset += len(content) + _CRC_BYTES
+        last = index.tobytes()
+        return b"".join([*parts, last, _checksum(last)])
 
-    def _chunk(self, array: NDArray[Any], at: Sequence[int]) -> NDArray[Any] | None:
-        """Return a chunk of a slot, whole; None where it is zero."""
-        layout = self.layout
+    def _fill(self, chunk: NDArray[Any], array: NDArray[Any], at: Sequence[int]) -> bool:
+        """Put a chunk of a slot in its array; False where it is zero."""
         part = array[
             tuple(
                 slice(number * step, (number + 1) * step)
-                for number, step in zip(at, layout.chunk, strict=True)
+                for number, step in zip(at, self.layout.chunk, strict=True)
             )
         ]
-        if not part.size or (part.max() == 0 and part.min() == 0):
-            return None
-        if part.shape == layout.chunk:
-            return np.ascontiguousarray(part, layout.dtype)
-        whole = np.zeros(layout.chunk, layout.dtype)
-        whole[tuple(slice(side) for side in part.shape)] = part
-        return whole
+        if not part.size:
+            return False
+        if part.shape != chunk.shape:
+            chunk[...] = 0
+        chunk[tuple(slice(side) for side in part.shape)] = part
+        return bool(chunk.max() != 0 or chunk.min() != 0)
 
 
-def _with_checksum(content: bytes) -> bytes:
-    """Return content with its CRC-32C behind it."""
+def _checksum(content: bytes) -> bytes:
+    """Return the CRC-32C that stands behind content."""
     checksum: int = google_crc32c.value(content)
-    return content + checksum.to_bytes(_CRC_BYTES, "little")
+    return checksum.to_bytes(_CRC_BYTES, "little")
 
 
 def _checked(shard: int, content: bytes) -> bytes:

