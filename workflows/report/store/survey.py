@@ -15,9 +15,9 @@ from shm.datasets.tree import printable
 from shm.pipeline.seed import generator
 from shm.workflows.outcome import reject_of
 from shm.workflows.progress import watched
-from shm.workflows.report.choice import Candidate, Choice, Chooser
-from shm.workflows.report.figures import Histogram, count, histograms
-from shm.workflows.report.rejects import Reasons
+from shm.workflows.report.store.choice import Candidate, Choice, Chooser
+from shm.workflows.report.store.figures import Histogram, count, histograms
+from shm.workflows.report.store.rejects import Reasons
 
 MOST_CLASSES = 24
 

@@ -19,12 +19,12 @@ from shm.pipeline.errors import ShmError
 from shm.workflows.differences import differences, told_as_options
 from shm.workflows.inspect import flatten, history_of
 from shm.workflows.prepare import SPELLINGS, PrepareRun
-from shm.workflows.report.figures import OF_PIXELS, Histogram, count, figures_of, histograms
-from shm.workflows.report.fit import FitError, fit
 from shm.workflows.report.page import write_page
-from shm.workflows.report.panels import VIEWS, Panel, has_mask, panel_of
-from shm.workflows.report.rejects import MOST_FILES
-from shm.workflows.report.survey import Survey, survey
+from shm.workflows.report.store.figures import OF_PIXELS, Histogram, count, figures_of, histograms
+from shm.workflows.report.store.fit import FitError, fit
+from shm.workflows.report.store.panels import VIEWS, Panel, has_mask, panel_of
+from shm.workflows.report.store.rejects import MOST_FILES
+from shm.workflows.report.store.survey import Survey, survey
 
 FEWEST_FILES = 5
 """Files of one reason that are listed however small the page is to be."""

@@ -15,11 +15,11 @@ from shm.checkpoint import read_metadata, resolve
 from shm.datasets.opening import open_samples
 from shm.evaluation import Scored, score_sample, summarise
 from shm.workflows.evaluate import Evaluation, SheetRow
-from shm.workflows.report.curves import HEIGHT, WIDTH, charts_of
-from shm.workflows.report.provenance import provenance
-from shm.workflows.report.run_figures import Measured, changes, remarks
-from shm.workflows.report.run_folder import read_run
-from shm.workflows.report.run_pictures import MOMENTS, SMALLEST, moments_within, worst_within
+from shm.workflows.report.runs.curves import HEIGHT, WIDTH, charts_of
+from shm.workflows.report.runs.figures import Measured, changes, remarks
+from shm.workflows.report.runs.folder import read_run
+from shm.workflows.report.runs.pictures import MOMENTS, SMALLEST, moments_within, worst_within
+from shm.workflows.report.runs.provenance import provenance
 
 # -------------------------------------------------------------------- checkpoints and stores
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shm.pipeline.errors import ShmError
 from shm.workflows.progress import progress
-from shm.workflows.report.choice import Choice, Shown
 from shm.workflows.report.encode import Encoding
-from shm.workflows.report.panels import Panel
+from shm.workflows.report.store.choice import Choice, Shown
+from shm.workflows.report.store.panels import Panel
 
 PROBES = 8
 """Samples whose pictures say about how large those of all will be."""

@@ -13,7 +13,7 @@ from shm.datasets.opening import Samples, open_samples
 from shm.datasets.storage.location import Location
 from shm.datasets.tree import printable
 from shm.pipeline.errors import ShmError
-from shm.workflows.report.run_folder import Run
+from shm.workflows.report.runs.folder import Run
 
 Facts = list[tuple[str, str]]
 

@@ -17,7 +17,7 @@ from shm.evaluation import (
     told,
 )
 from shm.workflows.evaluate import Evaluation
-from shm.workflows.report.run_pictures import Worst
+from shm.workflows.report.runs.pictures import Worst
 
 REASONS = 20
 """Images that could not be scored of which the reason is shown."""

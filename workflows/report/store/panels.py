@@ -18,10 +18,10 @@ from shm.pipeline.errors import ShmError
 from shm.pipeline.prepare import mask_at
 from shm.pipeline.quality import FAULTS, worst_figure
 from shm.pipeline.values import Size
-from shm.workflows.report.choice import Shown
 from shm.workflows.report.encode import Encoding, encode_small
-from shm.workflows.report.figures import FIGURES, measured
-from shm.workflows.report.survey import target_of
+from shm.workflows.report.store.choice import Shown
+from shm.workflows.report.store.figures import FIGURES, measured
+from shm.workflows.report.store.survey import target_of
 
 VIEWS = {
     "image": "Photo",

@@ -12,10 +12,9 @@ from shm.datasets.tree import printable
 from shm.pipeline.errors import ShmError
 from shm.training.phases import Phase
 from shm.workflows.evaluate import EvaluateRun, evaluate
-from shm.workflows.report.curves import Chart, charts_of
 from shm.workflows.report.page import write_page
-from shm.workflows.report.provenance import provenance
-from shm.workflows.report.run_figures import (
+from shm.workflows.report.runs.curves import Chart, charts_of
+from shm.workflows.report.runs.figures import (
     COLUMNS,
     REGIONS,
     Measured,
@@ -23,8 +22,9 @@ from shm.workflows.report.run_figures import (
     measured,
     remarks,
 )
-from shm.workflows.report.run_folder import Run, RunError, names_of, read_run
-from shm.workflows.report.run_pictures import Moments, moments_within, sheet_side, worst_within
+from shm.workflows.report.runs.folder import Run, RunError, names_of, read_run
+from shm.workflows.report.runs.pictures import Moments, moments_within, sheet_side, worst_within
+from shm.workflows.report.runs.provenance import provenance
 from shm.workflows.truth import StoreTruths
 
 TABLES = 20_000

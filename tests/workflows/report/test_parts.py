@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shm.workflows.report.choice import Chooser
-from shm.workflows.report.curves import POINTS, Chart, Curve, charts_of
 from shm.workflows.report.encode import Encoding, encode
-from shm.workflows.report.figures import MOST_BARS, Figure, Histogram
-from shm.workflows.report.rejects import MOST_REASONS, Reasons
+from shm.workflows.report.runs.curves import POINTS, Chart, Curve, charts_of
+from shm.workflows.report.store.choice import Chooser
+from shm.workflows.report.store.figures import MOST_BARS, Figure, Histogram
+from shm.workflows.report.store.rejects import MOST_REASONS, Reasons
 from tests.workflows.pictures import decoded
 
 
