@@ -1,7 +1,7 @@
 """Making the shards that a store still lacks."""
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -81,7 +81,7 @@ def make_missing_shards(
             jobs = run_tasks(
                 task, map(job_of, missing), cluster, first=first, ready=bar.begin, hear=counted.hear
             )
-            for report in jobs:
+            for report in _until_interrupted(jobs, len(missing)):
                 ledger.add(
                     "shard",
                     what=what,
@@ -93,6 +93,18 @@ def make_missing_shards(
                 counted.end(report)
     if not store.attributes["complete"]:
         store.mark(complete=True)
+
+
+def _until_interrupted(reports: Iterable[ShardReport], missing: int) -> Iterator[ShardReport]:
+    """Yield reports; Ctrl-C says of how many shards the work is kept."""
+    done = 0
+    try:
+        for report in reports:
+            done += 1
+            yield report
+    except KeyboardInterrupt as stop:
+        told = f"with {done} of {missing} shards made, which are kept"
+        raise KeyboardInterrupt(told) from stop
 
 
 class Counted:

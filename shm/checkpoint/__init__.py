@@ -159,7 +159,10 @@ def resolve(path: Path, prefer: str = "best") -> Path:
         if (folder / f"{name}.json").exists():
             return folder / read_pointer(folder / f"{name}.json").weights
     phases = sorted(each.parent.name for each in path.glob("*/last.json"))
-    hint = f" of its last phase yet; it has {', '.join(phases)}: name one of these folders"
+    hint = (
+        f" of its last phase yet: train on, with the same command, or name the folder of a phase "
+        f"that is there ({', '.join(phases)}), whose net is a part alone"
+    )
     hint = hint if phases else ""
     raise CheckpointError(f"{folder}: no checkpoint in it{hint}")
 

@@ -18,6 +18,8 @@ def command(context: click.Context, shell: str) -> None:
     bash   ~/.bashrc                     eval "$(shm completion bash)"
     zsh    ~/.zshrc, after compinit      eval "$(shm completion zsh)"
     fish   ~/.config/fish/config.fish    shm completion fish | source
+
+    Of a virtual environment give the full path of its shm: a new shell is not in it yet.
     """  # noqa: D301
     completion = get_completion_class(shell)
     if completion is None:

@@ -101,10 +101,10 @@ def lines(described: dict[str, Any]) -> list[str]:
         f"  bytes      {size} in {shards}, {per_sample} a sample",
     ]
     text += quality_lines(described["quality"])
+    text += worst_lines(described["worst"])
     text += ["  made with"]
     text += [f"    {name} = {value}" for name, value in flatten(described["config"])]
     text += history_lines(described["history"])
-    text += worst_lines(described["worst"])
     if described["kind"] == "prepared":
         text += [f"  left alone: {name}" for name in described["left_alone"]]
     else:
@@ -150,7 +150,11 @@ def worst_lines(worst: list[dict[str, Any]]) -> list[str]:
         return []
     return ["  lowest quality"] + [
         f"    {each['quality']:.3f}  {each['id']}"
-        + (f"  ({each['cause']} {each['figures'][each['cause']]:g})" if each["cause"] else "")
+        + (
+            f"  (most of it {each['cause']} {each['figures'][each['cause']]:g})"
+            if each["cause"]
+            else ""
+        )
         for each in worst
     ]
 

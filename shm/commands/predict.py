@@ -190,7 +190,9 @@ def command(model: str, inputs: tuple[str, ...], out: Path, **options: Any) -> N
         print_json(found.as_json())
     elif target is not None:
         finished = f", {len(found.finished)} were finished" if found.finished else ""
-        say(f"{out}: {len(found.written)} files written, {len(found.failed)} failed{finished}")
+        count = len(found.written)
+        files = f"{count} file{'s' * (count != 1)}"
+        say(f"{out}: {files} written, {len(found.failed)} failed{finished}")
         if found.failed:
             say(
                 "mend these and run it again: what is finished is passed over",

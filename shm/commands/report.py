@@ -73,7 +73,7 @@ def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None
     if told["too_large"]:
         say(f"{told['too_large']} more samples have no room in {options['megabytes']:g} MB")
     if options["corpus"] is not None and told["no_masks"]:
-        say(f"{told['no_masks']} without their mask: {options['corpus']} has it no more as it was")
+        say(f"{told['no_masks']} without their mask: {options['corpus']} lacks it, or has another")
     elif options["corpus"] is not None and not told["masks"]:
         say("no masks: these samples were made from mattes or trimaps")
     say(f"next: open {out} in a browser")

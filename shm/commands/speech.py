@@ -108,7 +108,7 @@ def tell_outcome(
         for name in outcome.left_alone:
             say(written_out(f"  left alone: {name}"))
         for name in outcome.redone:
-            say(written_out(f"  changed or marked since, made again: {name}"))
+            say(written_out(f"  changed, marked or marked no more, made again: {name}"))
         count = len(outcome.rejected)
         say(f"{outcome.store}: {outcome.accepted} {what} accepted, {count} rejected")
         if too_many:

@@ -42,7 +42,8 @@ def command(store: "Location", repair: bool, as_json: bool) -> None:
 def _conclude(verdict: "Verdict") -> None:
     store = verdict.store
     if verdict.sound:
-        say(f"{store}: sound, {verdict.shards} shards checked")
+        shards = f"{verdict.shards} shard{'s' * (verdict.shards != 1)}"
+        say(f"{store}: sound, {shards} checked")
         if verdict.kind == "prepared":
             say_next("shm-data", "composite", store, "train.zarr", "--backgrounds", "FOLDER")
         else:

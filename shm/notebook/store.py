@@ -100,7 +100,7 @@ class SampleStore:
     def _find(self, name: str) -> int:
         slot = self._slot(name)
         if slot is None:
-            raise KeyError(name)
+            raise KeyError(f"{name}: no sample has this id: ids have no ending, and rejects none")
         return slot
 
     def _slot(self, name: str) -> int | None:

@@ -93,7 +93,7 @@ def test_too_few_backgrounds_are_one_line_with_the_cure(chain: Path, tmp_path: P
         shutil.copy(chain / "backgrounds" / photo, plain)
     words = ("shm-data", "composite", chain / "people.zarr", tmp_path / "x.zarr")
     told = run(*words, "--backgrounds", plain, code=1).stderr
-    assert "no background may be used (2 × not annotated: may show a person" in told
+    assert "no background may be used: 2 × not annotated: may show a person" in told
     assert "--unlabelled allow" in told
     told = run(*words, "--backgrounds", plain, "--unlabelled", "allow", code=1).stderr
     assert "2 backgrounds for 3 splits: none may be in two, so give more" in told

@@ -68,7 +68,7 @@ def test_a_changed_file_is_prepared_again_and_only_it(
         darken(file)
     told = run(*prepare(folder), "--max-rejects", 1, *there).stderr
     photo = f"images/{Path(changed).name}"
-    assert f"changed or marked since, made again: {photo}" in told
+    assert f"changed, marked or marked no more, made again: {photo}" in told
     assert set(events(folder, "shard")[-1]["files"]) == {photo, f"masks/{Path(changed).name}"}
     assert events(folder, "changed")[-1]["sources"] == [photo]
     assert_as_new(folder, there, "--max-rejects", 1)

@@ -143,7 +143,7 @@ def test_not_ours_file_is_not_replaced(photos: Path, tmp_path: Path) -> None:
     assert "2 files written, 0 failed" in run(*NETS, photos, "-o", out).stderr
     other = ("--max-side", 32)
     run(*NETS, photos / "a.jpg", "-o", out, "--overwrite", *other)
-    assert "1 files written, 0 failed, 1 were" in run(*NETS, photos, "-o", out, *other).stderr
+    assert "1 file written, 0 failed, 1 were" in run(*NETS, photos, "-o", out, *other).stderr
 
 
 def test_no_result_lies_where_an_input_does(photos: Path) -> None:
@@ -237,7 +237,7 @@ def test_given_trimaps_decide_what_they_are_certain_of(photos: Path, tmp_path: P
     (trimaps / "a.png").unlink()
     told = run(*NETS, photos, "-o", tmp_path / "two", "--trimaps", trimaps, code=1).stderr
     assert "a.jpg: there is no trimap of that name in --trimaps" in told
-    assert "1 files written, 1 failed" in told
+    assert "1 file written, 1 failed" in told
 
 
 def test_a_batch_gives_the_same_pictures(tmp_path: Path) -> None:

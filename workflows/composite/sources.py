@@ -183,7 +183,7 @@ def _allowed(
         demand[records[slot]["split"]] += count
     if not own:
         why = reasons(sources.left_out) or "no photo there"
-        raise CompositeError(f"no background may be used ({why}): give others with --backgrounds")
+        raise CompositeError(f"no background may be used: {why}; or give others with --backgrounds")
     if run.protocol == "shm" and len(own) < demand.total():
         why = reasons(sources.left_out)
         raise CompositeError(

@@ -109,7 +109,10 @@ def explain_entries(store: Store, entries: Sequence[Entry]) -> str:
         for record in store.records_of(shard):
             made[record["source"]] = _told(record)
     if len(made) < store.slots:  # of what is not made yet there is no record
-        return "the corpus holds other files, or other ones belong together"
+        return (
+            "the corpus holds other files than when this was begun, or others belong together, and "
+            "this is not finished, so which these are is not known"
+        )
     now, reasons = {}, {}
     for entry in entries:
         source = entry.pair.image if entry.pair else entry.reject.source if entry.reject else "?"

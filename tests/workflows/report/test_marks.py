@@ -46,7 +46,7 @@ def test_marks_that_were_saved_are_obeyed(
     shutil.copytree(folder / "people.zarr", folder / "again.zarr")
     options = ("--marks", saved, "--max-rejects", 1, *there)
     told = run(*prepare(folder, "again.zarr"), *options).stderr
-    assert "changed or marked since, made again: images/p0001.png" in told
+    assert "changed, marked or marked no more, made again: images/p0001.png" in told
     assert rejected(folder / "again.zarr")["images/p0001.png"] == "marked to be rejected"
     run("shm-data", "verify", folder / "again.zarr")
     before = all_files(folder / "again.zarr")
