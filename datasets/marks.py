@@ -53,15 +53,16 @@ def read_marks(path: Path) -> Marks:
         There is no such file, or it holds something else.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise MarksError(f"{path}: larger than any file of marks")
-        found: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        size = path.stat().st_size
+        found: Any = None if size > LARGEST else json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise MarksError(
             f"{path}: {error.strerror or error}: name the file that the page's `Save marks` wrote"
         ) from error
     except (ValueError, RecursionError) as error:
         raise _no_marks(path, "it is no JSON") from error
+    if size > LARGEST:
+        raise _no_marks(path, "larger than any file of marks")
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise _no_marks(path, f"its format is not {FORMAT!r}")
     rows = found.get("marks")

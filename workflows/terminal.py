@@ -20,13 +20,18 @@ def hushed() -> Iterator[None]:
 
 
 def is_quiet() -> bool:
-    """Return whether nothing is to be said but errors."""
-    return _QUIET.is_set()
+    """Return whether nothing is to be said but errors: it was asked for, or nobody hears it."""
+    return _QUIET.is_set() or _is_closed()
 
 
 def is_live() -> bool:
     """Return whether standard error is a terminal on which a line can be written over."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return not _is_closed() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _is_closed() -> bool:
+    """Return whether standard error was closed before the command began, as ``2>&-`` does it."""
+    return sys.stderr is None  # type: ignore[comparison-overlap, unused-ignore]
 
 
 def colours() -> bool | None:

@@ -1,6 +1,5 @@
 """``shm evaluate``."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ from shm.commands.options import (
     WholeRange,
     read_store,
 )
+from shm.commands.places import require_ours
 from shm.commands.speech import complain, print_json, say, say_next
 from shm.commands.topics import TopicCommand, topic
 
@@ -202,22 +202,10 @@ OURS = {"csv_path": rb"method,", "markdown": rb"\d+ images of ", "sheet": rb"\x8
 
 def _require_ours(options: dict[str, Any]) -> None:
     """Refuse, before anything is scored, to write in the place of something else."""
-    from shm.datasets.files import require_place
-
     sides = [options[name] for name in ("predictions", "truth", "trimaps", "images")]
     for name, begins in OURS.items():
-        path: Path | None = options[name]
-        if path is None:
-            continue
-        require_place(path)
-        if any(side and path.resolve().is_relative_to(side.resolve()) for side in sides):
-            raise click.UsageError(f"{path} lies among the pictures to measure: name another place")
-        if path.exists() and not path.is_file():
-            raise click.UsageError(f"{path} is a folder or a device: name a file")
-        if path.exists() and path.stat().st_size:
-            with path.open("rb") as file:
-                if not re.match(begins, file.read(64)):
-                    raise click.UsageError(f"{path} is there, and none of ours: name another file")
+        if options[name] is not None:
+            require_ours(options[name], begins, sides)
 
 
 def _earlier(path: "Path | None") -> "Sequence[Scored] | None":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange, WholeRange
+from shm.commands.places import PAGE_BEGINS, require_ours
 from shm.commands.speech import print_json, say, say_next
 from shm.commands.topics import TopicCommand, topic
 
@@ -65,6 +66,7 @@ def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None
     from shm.workflows.progress import size_words
     from shm.workflows.report.store import StorePage, report_store
 
+    require_ours(out, PAGE_BEGINS, [store])
     told = report_store(store, out, StorePage(**options))
     if as_json:
         print_json(told)

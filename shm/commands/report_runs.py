@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, FiniteRange, WholeRange
+from shm.commands.places import PAGE_BEGINS, require_ours
 from shm.commands.speech import complain, print_json, say
 from shm.commands.topics import TopicCommand, topic
 
@@ -65,6 +66,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     from shm.workflows.progress import size_words
     from shm.workflows.report.runs import RunPage, report_runs
 
+    require_ours(out, PAGE_BEGINS, [options["store"]])
     told = report_runs(runs, out, RunPage(**options), say)
     if as_json:
         print_json(told)

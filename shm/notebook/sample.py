@@ -21,6 +21,9 @@ from shm.workflows.report.encode import encode
 Picture: TypeAlias = NDArray[Any] | str | Path
 """Pixels, or the file that has them."""
 
+LARGEST = 65_535
+"""Value that a mask may have, as a file of 16 bits may."""
+
 SHOWN = 320
 """Longer side in pixels at which a notebook shows pictures."""
 
@@ -135,7 +138,7 @@ def read(photo: Picture) -> RgbImage:
         with naming(str(photo)):
             return read_photo(Path(photo))
     pixels = np.asarray(photo)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise PictureError(
             f"a photo of {pixels.dtype} {pixels.shape}: give uint8 (H, W, 3), RGB from 0 to 255"
         )
@@ -154,8 +157,12 @@ def read_values(annotation: Picture) -> NDArray[Any]:
         with naming(str(annotation)):
             return read_annotation(Path(annotation))
     values = np.asarray(annotation)
-    if values.ndim != 2 or values.dtype.kind not in "bui":
+    if values.ndim != 2 or values.dtype.kind not in "bui" or not values.size:
         raise PictureError(
             f"a mask or trimap of {values.dtype} {values.shape}: give whole numbers or bool, (H, W)"
+        )
+    if values.min() < 0 or values.max() > LARGEST:
+        raise PictureError(
+            f"a mask or trimap of values from {values.min()} to {values.max()}: give 0 to {LARGEST}"
         )
     return values.astype(np.uint8) * np.uint8(255) if values.dtype == bool else values

@@ -183,7 +183,11 @@ def test_what_is_written_takes_nobody_s_place(folders: Path, tmp_path: Path) -> 
     sides = ("--predictions", folders / "truth", "--truth", folders / "truth")
     for option in ("--csv", "--markdown", "--sheet"):
         for place, told, code in (
-            (next((folders / "truth").iterdir()), "lies among the pictures to measure", 2),
+            (
+                next((folders / "truth").iterdir()),
+                f"lies in {folders / 'truth'}: name another place",
+                2,
+            ),
             (tmp_path / "notes", "is there, and none of ours", 2),
             (tmp_path / "folder", "is a folder or a device", 2),
             ("/dev/null", "is a folder or a device", 2),

@@ -131,8 +131,13 @@ def test_what_is_missing_is_an_error_of_ours(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "photo",
-    [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8)],
-    ids=["floats", "grey", "with alpha"],
+    [
+        np.zeros((8, 8, 3)),
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((0, 0, 3), np.uint8),
+    ],
+    ids=["floats", "grey", "with alpha", "empty"],
 )
 def test_arrays_that_are_no_photo_are_refused_before_they_turn_black(photo: Picture) -> None:
     with pytest.raises(ShmError, match=r"give uint8 \(H, W, 3\), RGB from 0 to 255"):
@@ -141,6 +146,16 @@ def test_arrays_that_are_no_photo_are_refused_before_they_turn_black(photo: Pict
         load_nets("untrained:light", device="cpu")(photo)
 
 
-def test_a_mask_of_fractions_is_refused() -> None:
-    with pytest.raises(ShmError, match="give whole numbers or bool"):
-        matte(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8)))
+@pytest.mark.parametrize(
+    ("mask", "why"),
+    [
+        (np.zeros((8, 8)), "give whole numbers or bool"),
+        (np.zeros((0, 0), np.uint8), "give whole numbers or bool"),
+        (np.full((8, 8), 2**40), "give 0 to 65535"),
+        (np.full((8, 8), -1), "give 0 to 65535"),
+    ],
+    ids=["fractions", "empty", "huge", "negative"],
+)
+def test_arrays_that_are_no_mask_are_refused(mask: Picture, why: str) -> None:
+    with pytest.raises(ShmError, match=why):
+        matte(np.zeros((8, 8, 3), np.uint8), mask)

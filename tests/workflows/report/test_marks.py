@@ -1,6 +1,7 @@
 """Marks that are set on the page of a store, and what becomes of them."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,7 @@ NO_MARKS: list[tuple[Callable[[Path], object], str]] = [
     (lambda path: path.mkdir(), "Is a directory"),
     (lambda path: path.write_bytes(b"\xff"), "it is no JSON"),
     (lambda path: path.write_text("[" * 100_000), "it is no JSON"),
+    (lambda path: (path.touch(), os.truncate(path, 2**26 + 1)), "larger than any file of marks"),
     (lambda path: path.write_text("[]"), "its format is not"),
     (lambda path: write_marks(path, format="2"), "its format is not"),
     (lambda path: write_marks(path, marks={}), "it has no list of marks"),

@@ -106,7 +106,7 @@ def report_runs(
     limit -= sum(each.bytes for phase in phases for each in phase.pictures.values())
     found = {} if wanted.store is None else _measured(runs, wanted, wanted.store, limit, note)
     content = page(phases=phases, measured=found, remarks=remarks(found), changes=changes(found))
-    write_bytes(out, content)
+    write_bytes(out.resolve(), content)  # a link stays one
     return {
         "report": str(out),
         "runs": [

@@ -155,4 +155,7 @@ def _chart(
 def _number(line: Any, path: Sequence[str]) -> float | None:  # noqa: ANN401 - whatever JSON holds
     for name in path:
         line = line.get(name) if isinstance(line, Mapping) else None
-    return float(line) if isinstance(line, int | float) and math.isfinite(line) else None
+    try:
+        return float(line) if isinstance(line, int | float) and math.isfinite(line) else None
+    except OverflowError:  # JSON's whole numbers have no bound
+        return None

@@ -13,6 +13,9 @@ from shm.pipeline.errors import ShmError
 from shm.training.phases import Phase
 from shm.workflows.inspect import flatten
 
+MOST_STEPS = 2**53
+"""Steps that a floating-point number tells apart."""
+
 
 class RunError(ShmError, ValueError):
     """A folder is no run, or there are too many."""
@@ -91,8 +94,10 @@ def read_run(path: Path, name: str) -> Run:
         )
     try:
         config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path / 'config.toml'}: can't be read ({error}): is it a run?") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"{path / 'config.toml'}: can't be read ({told_of(error)}): is {path} a run?"
+        ) from error
     return Run(
         name=name,
         path=path,
@@ -103,12 +108,17 @@ def read_run(path: Path, name: str) -> Run:
     )
 
 
+def told_of(error: Exception) -> str:
+    """Return why a file can't be read, without its name."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def _read_log(path: Path) -> tuple[list[Mapping[str, Any]], str]:
     """Return the lines that tell of a step, and what is left out; nothing is for the last half."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: can't be read ({error})") from error
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"{path}: can't be read ({error.strerror})") from error
     lines = list(_parsed(text.splitlines()))
     if lines and lines[-1] is None:  # which a kill cut short, or is being written
         lines.pop()
@@ -121,14 +131,15 @@ def _parsed(lines: Sequence[str]) -> Iterator[Any]:
     for line in lines:
         try:
             yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield None
 
 
 def _tells_of_a_step(line: Mapping[str, Any]) -> bool:
     kind, losses = line.get("kind"), line.get("losses")
     told = kind == "validation" or (kind == "train" and isinstance(losses, Mapping))
-    return told and isinstance(line.get("step"), int)
+    step = line.get("step")
+    return told and isinstance(step, int) and 0 <= step < MOST_STEPS
 
 
 def _kept(run: Path, phase: str) -> Kept:

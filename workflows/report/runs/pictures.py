@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shm.datasets.image import read_photo
+from shm.datasets.image import ImageError, read_photo
 from shm.datasets.tree import printable
 from shm.workflows.evaluate import Evaluation, SheetRow
 from shm.workflows.report.encode import THUMBNAIL, encode, shrunk
@@ -39,10 +39,14 @@ PROBES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """What the nets of a run made of the same samples: (step, picture), of how many there are."""
+    """What the nets of a run made of the same samples: (step, picture), of how many there are.
+
+    `damaged` names files that can't be read, which are left out.
+    """
 
     shown: Sequence[tuple[int, str]]
     there: int
+    damaged: Sequence[str] = ()
 
     @property
     def bytes(self) -> int:
@@ -61,20 +65,32 @@ def moments_within(
     files = {key: found for key, found in files.items() if found}
     if not files:
         return {}
-    encoded = cache(lambda file: encode(read_photo(file)))
-    last = sum(len(encoded(found[-1])) for found in files.values())
-    most = min(MOMENTS, int(limit / last))
+    encoded = cache(_encoded)
+    last = sum(len(encoded(found[-1]) or "") for found in files.values())
+    most = min(MOMENTS, int(limit / max(last, 1)))
     while True:
         moments = {
-            key: Moments(
-                shown=[(_step(file), encoded(file)) for file in _evenly(found, most)],
-                there=len(found),
-            )
+            key: _moments({file: encoded(file) for file in _evenly(found, most)}, len(found))
             for key, found in files.items()
         }
         if sum(each.bytes for each in moments.values()) <= limit or not most:
             return moments
         most -= 1
+
+
+def _encoded(file: Path) -> str | None:
+    try:
+        return encode(read_photo(file))
+    except (ImageError, OSError):
+        return None
+
+
+def _moments(pictures: Mapping[Path, str | None], there: int) -> Moments:
+    return Moments(
+        shown=[(_step(file), picture) for file, picture in pictures.items() if picture],
+        there=there,
+        damaged=[file.name for file, picture in pictures.items() if picture is None],
+    )
 
 
 def _steps(folder: Path) -> list[Path]:

@@ -82,11 +82,17 @@ def report_store(path: Location, out: Path, wanted: StorePage) -> dict[str, Any]
         found = survey(store, wanted.samples, wanted.seed)
         asked = found.choice.shown(wanted.samples)
         if not asked:
-            raise ReportError(f"{path}: it has no sample to show yet")
+            rejected = found.rejects.total
+            why = (
+                f": all {rejected} inputs were rejected, shm-data inspect lists why"
+                if rejected
+                else ""
+            )
+            raise ReportError(f"{path}: it has no sample to show{why or ' yet'}")
         common = _common(store, path, wanted, found)
         write = partial(write_page, "store.html", asked=len(asked), **common)
         panels, content = _fitted(write, store, found, replace(wanted, corpus=corpus))
-    write_bytes(out, content)
+    write_bytes(out.resolve(), content)  # a link stays one
     masks = sum("mask" in panel.pictures for panel in panels)
     made = {each.record["id"] for each in asked if has_mask(each.record)}
     return {
