@@ -94,6 +94,11 @@ def test_marks_of_other_photos_are_told_and_do_not_count(
     assert all_files(folder / "others.zarr") == all_files(folder / "people.zarr")
 
 
+def huge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**26 + 1)
+
+
 MARK = {"source": "images/p0001.png", "sha256": "", "mark": "keep"}
 
 NO_MARKS: list[tuple[Callable[[Path], object], str]] = [
@@ -101,7 +106,7 @@ NO_MARKS: list[tuple[Callable[[Path], object], str]] = [
     (lambda path: path.mkdir(), "Is a directory"),
     (lambda path: path.write_bytes(b"\xff"), "it is no JSON"),
     (lambda path: path.write_text("[" * 100_000), "it is no JSON"),
-    (lambda path: (path.touch(), os.truncate(path, 2**26 + 1)), "larger than any file of marks"),
+    (huge, "larger than any file of marks"),
     (lambda path: path.write_text("[]"), "its format is not"),
     (lambda path: write_marks(path, format="2"), "its format is not"),
     (lambda path: write_marks(path, marks={}), "it has no list of marks"),
