@@ -160,7 +160,9 @@ def command(raw: Path, store: "Location", **options: Any) -> None:  # noqa: ANN4
     Each photo gets a trimap, a refined alpha and clean foreground colours. What can't be used is
     rejected with its reason, and the rest goes on. An alpha that can't be solved is tried once more
     with a stronger preconditioner, then its photo is rejected: no lesser method takes over. Stopped
-    at any moment, the same command carries on; photos that changed since are prepared anew.
+    at any moment, the same command carries on; photos that changed since are prepared anew. New
+    photos would change the splits: they want a store of their own (`shm train --mix`), or
+    --overwrite.
 
     \b
     shm-data prepare photos people.zarr
