@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from shm.datasets.composites.store import create_composites, open_composites
+from shm.datasets.composites.create import create_composites
+from shm.datasets.composites.store import open_composites
 from shm.datasets.storage.location import Location, is_inside, is_same
 from shm.workflows.composite import SPELLINGS, copy_shards, require_unchanged
 from shm.workflows.composite.images import make_images, need_of_images

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from shm.datasets.composites.create import create_composites
 from shm.datasets.composites.planning import RecipeConfig, plan_recipes
-from shm.datasets.composites.store import CompositeStore, create_composites
+from shm.datasets.composites.store import CompositeStore
 from shm.datasets.jpeg import encode_jpeg
 from shm.datasets.record import Record
 from shm.datasets.store import Arrays, Store, create_store

@@ -6,7 +6,7 @@ A lazy store makes an image as it is read; the samples are the same, byte for by
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from shm.datasets.composites.describe import describe
 from shm.datasets.composites.recipe import COLUMNS, NOBODY, Recipe
 from shm.datasets.composites.render import FIELDS, Renderer, composite_id
-from shm.datasets.composites.table import RECIPE_ROWS, RecipeTable, create_table
+from shm.datasets.composites.table import RECIPE_ROWS, RecipeTable
 from shm.datasets.damage import Damage, StoreError
 from shm.datasets.fields import shard_slots
 from shm.datasets.group import (
-    FORMAT,
     Access,
     damaged_metadata,
     open_group,
@@ -32,7 +31,7 @@ from shm.datasets.group import (
 )
 from shm.datasets.record import Record
 from shm.datasets.storage.location import Location
-from shm.datasets.store import Arrays, Store, create_store, open_store
+from shm.datasets.store import Arrays, Store, open_store
 from shm.pipeline.composite import Uncut
 from shm.pipeline.enlarge import Enlarge, Window, enlarge
 from shm.pipeline.placement import placed_pixel
@@ -43,58 +42,6 @@ Form = Literal["lazy", "materialised"]
 
 DRAWS = 8
 """How often an unknown pixel is drawn until one is inside the frame."""
-
-
-def create_composites(
-    path: Location,
-    *,
-    form: Form,
-    slots: int,
-    people: Store,
-    backgrounds: int,
-    longest_file: int,
-    attributes: Mapping[str, Any],
-) -> "CompositeStore":
-    """Write the metadata of an empty store of composites.
-
-    Parameters
-    ----------
-    slots : int
-        How many composites.
-    people : Store
-        The prepared people, whose slots are those of the foregrounds here.
-    backgrounds : int
-        How many.
-    longest_file : int
-        Bytes that a background's file may have.
-    attributes : mapping
-        What the store says of itself besides its layout, as JSON.
-    """
-    group = zarr.open_group(path, mode="w-", zarr_format=3)
-    create_store(
-        path / "foregrounds",
-        kind="foregrounds",
-        slots=people.slots,
-        canvas=people.canvas,
-        shard=people.shard,
-        attributes={},
-    )
-    create_store(
-        path / "backgrounds",
-        kind="backgrounds",
-        slots=backgrounds,
-        canvas=longest_file,
-        attributes={},
-    )
-    if form == "materialised":
-        create_store(
-            path / "images", kind="images", slots=slots, canvas=people.canvas, attributes={}
-        )
-    create_table(group, slots)
-    layout: dict[str, Any] = {"format": FORMAT, "kind": "composited", "slots": slots}
-    layout |= {"canvas": people.canvas, "form": form, "columns": list(COLUMNS)}
-    group.attrs["shm"] = layout | {"recipes": None, "complete": False} | dict(attributes)
-    return CompositeStore(path, group)
 
 
 def open_composites(

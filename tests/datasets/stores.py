@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shm.datasets.composites.create import create_composites
 from shm.datasets.composites.planning import RecipeConfig, plan_recipes
 from shm.datasets.composites.recipe import Recipe
-from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.composites.store import CompositeStore, Form, open_composites
 from shm.datasets.fields import FIELDS
 from shm.datasets.jpeg import encode_jpeg, through_jpeg
 from shm.datasets.record import Record

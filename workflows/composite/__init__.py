@@ -8,10 +8,11 @@ from typing import Any
 
 from shm.datasets.backgrounds.choose import distinct_pictures
 from shm.datasets.backgrounds.keep import LARGEST, most_pixel_bytes
+from shm.datasets.composites.create import create_composites
 from shm.datasets.composites.planning import plan_recipes, require_company
 from shm.datasets.composites.protocols import plan_lists
 from shm.datasets.composites.recipe import Recipe
-from shm.datasets.composites.store import CompositeStore, Form, create_composites, open_composites
+from shm.datasets.composites.store import CompositeStore, Form, open_composites
 from shm.datasets.record import Record
 from shm.datasets.storage.location import Location, absolute
 from shm.datasets.store import Store
