@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, FiniteRange, WholeRange
-from shm.commands.places import PAGE_BEGINS, require_ours
+from shm.commands.options import ANY_PATH, NONE, OUTPUT, SEED, STORE, WholeRange
+from shm.commands.places import PAGE_BEGINS, page_options, require_ours
 from shm.commands.speech import print_json, say, say_next
 from shm.commands.topics import TopicCommand, topic
 
@@ -33,26 +33,12 @@ SHOWN = topic(
     ),
     SEED,
 )
-PAGE = topic(
-    "The page",
-    click.option(
-        "--out", "-o", type=ANY_PATH, default="report.html", help="The page: one file, no network."
-    ),
-    click.option(
-        "--megabytes",
-        metavar="MEGABYTES",
-        type=FiniteRange(1, 1000),
-        default=64.0,
-        help="Size that the page may have, megabytes: where the samples take more, their pictures "
-        "are made smaller, then fewer are shown.",
-    ),
-)
 
 
 @click.command(cls=TopicCommand, short_help="Show a store as a page, to judge it by eye.")
 @click.argument("store", type=STORE)
 @SHOWN
-@PAGE
+@page_options("report.html", "where the samples take more, pictures are made smaller, then fewer.")
 @OUTPUT
 def command(store: "Location", out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show STORE as a page: samples to judge by eye, figures, rejects.

@@ -5,25 +5,11 @@ from typing import Any
 
 import click
 
-from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, FiniteRange, WholeRange
-from shm.commands.places import PAGE_BEGINS, require_ours
+from shm.commands.options import ANY_PATH, DEVICE, NONE, OUTPUT, STORE, WholeRange
+from shm.commands.places import PAGE_BEGINS, page_options, require_ours
 from shm.commands.speech import complain, print_json, say
 from shm.commands.topics import TopicCommand, topic
 
-PAGE = topic(
-    "The page",
-    click.option(
-        "--out", "-o", type=ANY_PATH, default="runs.html", help="The page: one file, no network."
-    ),
-    click.option(
-        "--megabytes",
-        metavar="MEGABYTES",
-        type=FiniteRange(1, 1000),
-        default=64.0,
-        help="Size that the page may have, megabytes: there are fewer pictures, and predictions "
-        "are smaller, where they take more.",
-    ),
-)
 MEASURED = topic(
     "What is measured",
     click.option(
@@ -52,7 +38,9 @@ MEASURED = topic(
 @click.command(name="report", cls=TopicCommand, short_help="Show runs as a page, side by side.")
 @click.argument("runs", metavar="RUN...", type=ANY_PATH, nargs=-1, required=True)
 @MEASURED
-@PAGE
+@page_options(
+    "runs.html", "where there are more pictures, fewer are shown, and predictions smaller."
+)
 @OUTPUT
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Show training runs as a page, side by side: curves, pictures, figures, settings, data.
