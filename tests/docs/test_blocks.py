@@ -8,6 +8,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -88,11 +89,15 @@ def test_every_block_of_a_page_runs_as_it_stands(
     names = ModuleType("__main__")
     if not world.apart:
         give(kit, world, page_folder)
+    told = {}
     for block in blocks_of(page):
         if world.apart:
             give(kit, world, page_folder, but=made_by(block))
         if block.kind == "run":
-            run_block(block, names, lambda script: run_shell(script, **variables))
+            run = partial(run_shell, **variables)
+            told[block.where] = run_block(block, names, run)
+    assert told
+    assert not [where for where, text in told.items() if "Traceback" in text]
 
 
 def give(kit: Kit, world: World, folder: Path, but: frozenset[str] = frozenset()) -> None:
@@ -117,14 +122,14 @@ def made_by(block: Block) -> frozenset[str]:
     return frozenset(found)
 
 
-def run_block(block: Block, names: ModuleType, run: Callable[[str], str]) -> None:
-    """Run a block; what goes wrong is told with its place."""
+def run_block(block: Block, names: ModuleType, run: Callable[[str], str]) -> str:
+    """Run a block, and return what its commands told; what goes wrong is told with its place."""
     try:
         if block.file:
             Path(block.file).write_text(block.text)
         if block.language == "shell":
-            assert "Traceback" not in run(block.text)
-        elif block.language == "python" and not block.file:
+            return run(block.text)
+        if block.language == "python" and not block.file:
             lines = "\n" * (block.line - 1) + block.text
             exec(compile(lines, str(block.page), "exec"), names.__dict__)  # noqa: S102
         else:
@@ -132,6 +137,7 @@ def run_block(block: Block, names: ModuleType, run: Callable[[str], str]) -> Non
     except Exception as error:
         error.add_note(f"in the block at {block.where}")
         raise
+    return ""
 
 
 def read_block(block: Block) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,7 @@ from shm.datasets.marks import read_marks
 from shm.datasets.store import open_store
 from tests.datasets.stores import all_files
 from tests.workflows.corpora import Options, inspected, run, write_backgrounds
-from tests.workflows.pages import ids, mark, open_sample, opened, prepare, save, tally, write_report
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
-    return write_report(tmp_path_factory.mktemp("marks"), there)
-
-
-@pytest.fixture
-def page(folder: Path) -> Iterator[Page]:
-    with opened(folder / "report.html") as page:
-        yield page
+from tests.workflows.pages import ids, mark, open_sample, opened, prepare, save, tally
 
 
 def rejected(store: Path) -> dict[str, str]:

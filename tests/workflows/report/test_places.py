@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from shm.workflows.report.runs.curves import charts_of
 from shm.workflows.report.runs.folder import RunError, read_run
 from shm.workflows.report.runs.pictures import moments_within
 from tests.datasets.stores import all_files
@@ -84,7 +85,9 @@ def test_a_number_that_no_computer_has_is_no_point_of_a_curve(chain: Path, tmp_p
     log = path / "tnet" / "log.jsonl"
     line = json.dumps({"kind": "train", "step": 1, "losses": {"total": 10**400}})
     log.write_text(line + "\n" + log.read_text())
-    run("shm", "report", path, "--out", tmp_path / "runs.html")
+    logs = [read_run(each, "run").logs["tnet"] for each in (path, chain / "run")]
+    assert len(logs[0]) == len(logs[1]) + 1
+    assert charts_of(logs[:1]) == charts_of(logs[1:])
 
 
 def test_settings_that_are_too_deep_are_a_line(chain: Path, tmp_path: Path) -> None:

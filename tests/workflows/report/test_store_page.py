@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +22,7 @@ from tests.workflows.pages import (
     opened,
     pixel,
     tally,
-    write_report,
 )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, there: Options) -> Path:
-    return write_report(tmp_path_factory.mktemp("report"), there)
-
-
-@pytest.fixture
-def page(folder: Path) -> Iterator[Page]:
-    with opened(folder / "report.html") as page:
-        yield page
 
 
 def test_samples_are_found_filtered_and_sorted(page: Page) -> None:
