@@ -8,11 +8,11 @@ from shm.evaluation.tables import (
     HEADINGS,
     SCALES,
     about_interval,
+    cell_of,
     comparison_to_markdown,
     read_csv,
     to_csv,
     to_markdown,
-    told,
 )
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Summary",
     "about_interval",
     "bootstrap_mean",
+    "cell_of",
     "compare",
     "comparison_to_markdown",
     "read_csv",
@@ -34,5 +35,4 @@ __all__ = [
     "summarise",
     "to_csv",
     "to_markdown",
-    "told",
 ]

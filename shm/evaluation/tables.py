@@ -120,10 +120,15 @@ def about_interval(groups: int) -> str:
 
 def told(figure: Interval, scale: float = 1.0) -> str:
     """Return a mean and its interval as people read them."""
+    return " ".join(filter(None, cell_of(figure, scale)))
+
+
+def cell_of(figure: Interval, scale: float = 1.0) -> tuple[str, str]:
+    """Return a mean and its interval as two texts, the second empty where there is none."""
     if math.isnan(figure.mean):
-        return "–"
+        return "–", ""
     mean, low, high = (f"{scale * each:.4g}" for each in figure)
-    return mean if math.isnan(figure.low) else f"{mean} ({low} to {high})"
+    return mean, "" if math.isnan(figure.low) else f"({low} to {high})"
 
 
 def _trimaps(confusion: Confusion) -> str:

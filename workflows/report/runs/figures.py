@@ -13,8 +13,8 @@ from shm.evaluation import (
     Scored,
     Summary,
     about_interval,
+    cell_of,
     compare,
-    told,
 )
 from shm.workflows.evaluate import Evaluation
 from shm.workflows.report.runs.pictures import Worst
@@ -41,9 +41,7 @@ class Column(NamedTuple):
 
     def cell(self, figures: Mapping[str, Mapping[str, Interval]]) -> Cell:
         """Return a mean and its interval as people read them."""
-        text = told(figures[self.region][self.metric], SCALES.get(self.metric, 1.0))
-        mean, _, interval = text.partition(" ")
-        return mean, interval
+        return cell_of(figures[self.region][self.metric], SCALES.get(self.metric, 1.0))
 
 
 REGIONS = {"whole": "whole image", "unknown": "unknown region"}
